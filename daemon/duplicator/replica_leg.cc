@@ -1,0 +1,209 @@
+// Closing a socket that has unread input sends a reset, and a reset throws away what is still on
+// its way to the replica. So a leg whose session is over ends its own stream, reads the replica's
+// to the end, and closes then; a replica that never ends its stream is given up after a while.
+#include "duplicator/replica_leg.h"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "net/socket.h"
+
+namespace parikshan::duplicator {
+namespace {
+
+constexpr std::size_t most_a_turn = std::size_t{4} << 20;
+constexpr std::size_t receive_size = std::size_t{64} << 10;
+constexpr std::int64_t patience_ms = 2'000;           // with nothing left to hear
+constexpr std::int64_t patience_awaiting_ms = 300'000;  // with answers outstanding
+
+std::string reason_of(int errnum) { return std::generic_category().message(errnum); }
+
+}  // namespace
+
+void ReplicaLeg::connect(int epoll_fd, std::uint64_t descriptor_limit) {
+  Result<Fd> fd = net::start_connect(replica_.address);
+  if (!fd) {
+    lose(fd.error().text(), fd.error().errnum == EMFILE || fd.error().errnum == ENFILE);
+    return;
+  }
+  if (static_cast<std::uint64_t>(fd->get()) >= descriptor_limit) {
+    lose("no descriptor is left for replicas", true);
+    return;
+  }
+  leg_.fd = std::move(fd.value());
+  epoll_event wanted{};
+  wanted.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  wanted.data.ptr = this;
+  if (::epoll_ctl(epoll_fd, EPOLL_CTL_ADD, leg_.fd.get(), &wanted) != 0)
+    lose("watch the replica's socket: " + reason_of(errno), true);
+}
+
+void ReplicaLeg::note(std::uint32_t events) {
+  if (phase_ == Phase::over) return;
+  leg_.note(events);
+  if (phase_ != Phase::connecting || !leg_.writable) return;
+  if (const int problem = net::connect_error(leg_.fd.get()); problem != 0)
+    lose("connect: " + reason_of(problem), false);
+  else
+    phase_ = Phase::open;
+}
+
+std::size_t ReplicaLeg::turn(Production& production, std::string& scratch) {
+  std::size_t moved = 0;
+  if (phase_ == Phase::open) moved += send(production);
+  if (phase_ == Phase::open) moved += receive(production, scratch);
+  if (moved > 0) quiet_since_ms_ = production.now_ms;
+  checker_.step(production.output, production.output_ended != stream::End::open, production.idle);
+  if (phase_ == Phase::open) finish(production);
+  return moved;
+}
+
+std::size_t ReplicaLeg::send(Production& production) {
+  std::size_t moved = 0;
+  loading_ = false;
+  while (leg_.writable && moved < most_a_turn) {
+    std::array<iovec, 32> parts{};
+    std::size_t filled = 0;
+    switch (production.input.view(cursor_, parts, filled)) {
+      case stream::Retention::Outcome::nothing:
+        return moved;
+      case stream::Retention::Outcome::loading:
+        loading_ = true;
+        return moved;
+      case stream::Retention::Outcome::lost:
+        lose("the spill file could not be read back", true);
+        return moved;
+      case stream::Retention::Outcome::bytes:
+        break;
+    }
+    std::size_t offered = 0;
+    for (std::size_t i = 0; i < filled; ++i) offered += parts[i].iov_len;
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = filled;
+    const ssize_t sent = ::sendmsg(leg_.fd.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN) {
+        lose("the replica broke the session: " + reason_of(errno), false);
+        return moved;
+      }
+      leg_.writable = false;
+      return moved;
+    }
+    cursor_ += static_cast<std::size_t>(sent);
+    moved += static_cast<std::size_t>(sent);
+    if (static_cast<std::size_t>(sent) < offered) leg_.writable = false;
+  }
+  return moved;
+}
+
+std::size_t ReplicaLeg::receive(Production& production, std::string& scratch) {
+  std::size_t moved = 0;
+  if (scratch.size() < receive_size) scratch.resize(receive_size);
+  while (leg_.readable && !read_end_ && moved < most_a_turn) {
+    // A checker that is done wants nothing more, but the replica must be able to go on speaking.
+    const bool drop = checker_.closed();
+    std::size_t room = receive_size;
+    if (!drop) {
+      if (checker_.room() == 0 && checker_.diverged()) {
+        checker_.close();
+        continue;
+      }
+      room = std::min(room, checker_.room());
+      if (room == 0) break;  // production has to answer first
+    }
+    const ssize_t got = ::recv(leg_.fd.get(), scratch.data(), room,
+                               MSG_DONTWAIT | (drop ? MSG_TRUNC : 0));
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) {
+        leg_.readable = false;
+        break;
+      }
+      const std::string why = "the replica broke the session: " + reason_of(errno);
+      const bool over = production.output_ended != stream::End::open;
+      checker_.step(production.output, over, false);
+      if (over && production.input_ended != stream::End::open &&
+          cursor_ >= production.input.end() && checker_.position() >= production.output.end())
+        read_end_ = true;  // nothing was left to say: a reset is as good an end as any
+      else
+        lose(why, false);
+      break;
+    }
+    if (got == 0) {
+      read_end_ = true;
+      checker_.replica_ended();
+      break;
+    }
+    moved += static_cast<std::size_t>(got);
+    checker_.take({scratch.data(), static_cast<std::size_t>(got)}, production.output);
+    if (static_cast<std::size_t>(got) < room && !leg_.hung_up) leg_.readable = false;
+  }
+  return moved;
+}
+
+void ReplicaLeg::finish(Production& production) {
+  if (production.input_ended == stream::End::open || cursor_ < production.input.end()) return;
+  if (!sent_end_) {
+    sent_end_ = true;
+    quiet_since_ms_ = production.now_ms;
+    if (production.input_ended == stream::End::fin) ::shutdown(leg_.fd.get(), SHUT_WR);
+  }
+  if (production.output_ended == stream::End::open) return;
+  if (!production_over_) {
+    production_over_ = true;
+    quiet_since_ms_ = production.now_ms;
+  }
+  const bool all_heard = checker_.closed() || checker_.position() >= production.output.end();
+  const std::int64_t patience = all_heard ? patience_ms : patience_awaiting_ms;
+  const bool broken = production.input_ended == stream::End::reset;
+  if (!read_end_ && !(broken && all_heard) && production.now_ms - quiet_since_ms_ < patience) return;
+  checker_.step(production.output, true, true);
+  checker_.close();
+  phase_ = Phase::over;
+  if (read_end_)
+    leg_.fd.reset();
+  else
+    net::reset_and_close(std::move(leg_.fd));
+}
+
+void ReplicaLeg::lose(std::string why, bool by_us) {
+  if (phase_ == Phase::over) return;
+  phase_ = Phase::over;
+  is_lost_ = true;
+  overflowed_ = by_us;
+  if (by_us)
+    checker_.close();
+  else
+    checker_.replica_left(why);
+  lost_why_ = std::move(why);
+  if (leg_.fd) net::reset_and_close(std::move(leg_.fd));
+}
+
+Account ReplicaLeg::account(std::uint64_t due, std::uint64_t produced,
+                            std::uint64_t output_held_to) const {
+  Account sums;
+  sums.due = due;
+  sums.delivered = cursor_;
+  (phase_ == Phase::over ? sums.lost : sums.pending) = due - cursor_;
+  sums.produced = produced;
+  sums.compared = checker_.compared();
+  sums.uncompared = checker_.skipped();
+  const std::uint64_t rest = produced - checker_.position();
+  // Of the rest, what the log does not have (the pool was dry) cannot be awaited.
+  const std::uint64_t held =
+      output_held_to > checker_.position() ? output_held_to - checker_.position() : 0;
+  sums.awaited = checker_.closed() ? 0 : std::min(rest, held);
+  sums.uncompared += rest - sums.awaited;
+  sums.answered = checker_.answered();
+  sums.blocks_differing = checker_.blocks_differing();
+  return sums;
+}
+
+}  // namespace parikshan::duplicator
