@@ -202,7 +202,7 @@ std::string open_metrics(const InstanceSnapshot& status,
          {{instance, status.state}});
   for (const auto& family : instance_families)
     text.family<InstanceSnapshot>(family, {status},
-                                  [&](const InstanceSnapshot&) { return instance; });
+                                  [&](const InstanceSnapshot&) { return std::string(instance); });
   for (const auto& family : port_families)
     text.family<PortSnapshot>(family, status.ports, [&](const PortSnapshot& p) {
       return fmt::format("{},port=\"{}\"", instance, escape_label(p.listen));

@@ -51,6 +51,8 @@ Server::~Server() {
   struct stat status {};
   if (::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_)
     ::unlink(path_.c_str());
+  // The instance's own folder goes as well; one that somebody keeps other files in stays.
+  ::rmdir(path_.substr(0, path_.rfind('/')).c_str());
 }
 
 Result<void> Server::listen(const std::string& path, const std::string& group) {

@@ -34,8 +34,11 @@ std::size_t FedSession::turn(const Limits& limits, std::int64_t now_ms, std::str
 
   std::size_t moved = 0;
   restless_ = false;
-  ReplicaLeg::Production production{input_,       output_, input_ended,
-                                    output_ended, now_ms - last_news_ms_ > idle_ms, now_ms};
+  // Asked for behind the end: whoever ended a log has broken it before, if at all.
+  const bool output_broken = streams_->production_to_client.broken();
+  ReplicaLeg::Production production{
+      input_, output_, input_ended, output_ended, output_broken, now_ms - last_news_ms_ > idle_ms,
+      now_ms};
   for (const auto& leg : legs_) {
     if (leg->phase() == ReplicaLeg::Phase::over) continue;
     moved += leg->turn(production, scratch);

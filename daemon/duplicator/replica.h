@@ -62,6 +62,7 @@ struct Replica {
   Port& port;
   const net::Address address;
   bool attached = true;
+  std::string detached_why;
   std::uint64_t attached_epoch = 0;  ///< sessions opened under an earlier one are not copied to it
 
   SyncState state = SyncState::in_sync;

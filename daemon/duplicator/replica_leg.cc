@@ -58,7 +58,9 @@ std::size_t ReplicaLeg::turn(Production& production, std::string& scratch) {
   if (phase_ == Phase::open) moved += send(production);
   if (phase_ == Phase::open) moved += receive(production, scratch);
   if (moved > 0) quiet_since_ms_ = production.now_ms;
-  checker_.step(production.output, production.output_ended != stream::End::open, production.idle);
+  checker_.step(production.output, production.output_complete(), production.idle);
+  // What the log does not have can neither be waited for nor be held against the replica.
+  if (production.output_broken && checker_.position() >= production.output.end()) checker_.close();
   if (phase_ == Phase::open) finish(production);
   return moved;
 }
@@ -128,7 +130,7 @@ std::size_t ReplicaLeg::receive(Production& production, std::string& scratch) {
       }
       const std::string why = "the replica broke the session: " + reason_of(errno);
       const bool over = production.output_ended != stream::End::open;
-      checker_.step(production.output, over, false);
+      checker_.step(production.output, production.output_complete(), false);
       if (over && production.input_ended != stream::End::open &&
           cursor_ >= production.input.end() && checker_.position() >= production.output.end())
         read_end_ = true;  // nothing was left to say: a reset is as good an end as any
@@ -164,7 +166,7 @@ void ReplicaLeg::finish(Production& production) {
   const std::int64_t patience = all_heard ? patience_ms : patience_awaiting_ms;
   const bool broken = production.input_ended == stream::End::reset;
   if (!read_end_ && !(broken && all_heard) && production.now_ms - quiet_since_ms_ < patience) return;
-  checker_.step(production.output, true, true);
+  checker_.step(production.output, production.output_complete(), true);
   checker_.close();
   phase_ = Phase::over;
   if (read_end_)

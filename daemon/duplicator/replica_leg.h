@@ -39,8 +39,14 @@ class ReplicaLeg {
     stream::Retention& output;
     stream::End input_ended = stream::End::open;   ///< and the retention has all of it
     stream::End output_ended = stream::End::open;
+    bool output_broken = false;                    ///< the retention will never have all of it
     bool idle = false;                             ///< nothing came for a while
     std::int64_t now_ms = 0;
+
+    /// Nothing more will come, and the retention has all of it.
+    [[nodiscard]] bool output_complete() const {
+      return output_ended != stream::End::open && !output_broken;
+    }
   };
   /// Sends and compares what can be sent and compared now. The number of bytes moved.
   std::size_t turn(Production& production, std::string& scratch);

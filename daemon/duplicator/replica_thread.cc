@@ -340,11 +340,12 @@ void ReplicaThread::attach(Port& port, const net::Address& address) {
 void ReplicaThread::detach(Replica& replica, const std::string& why) {
   if (!replica.attached) return;
   replica.attached = false;
+  replica.detached_why = why;
   replica.port.replicas_wanting.fetch_sub(1);
   for (FedSession* session : sessions_) {
     for (const auto& leg : session->legs()) {
       if (&leg->replica() != &replica || leg->phase() == ReplicaLeg::Phase::over) continue;
-      leg->lose("detached: " + why, true);
+      leg->lose("the replica was detached", true);
       list(session);
     }
   }

@@ -71,7 +71,9 @@ ReplicaSnapshot Instance::snapshot_of(const duplicator::Replica& replica) const 
   snapshot.address = replica.address.text();
   snapshot.listen = replica.port.listen.text();
   snapshot.state = replica.state;
-  snapshot.reason = replica.reason;
+  snapshot.reason = replica.reason.empty() && !replica.attached
+                        ? "detached: " + replica.detached_why
+                        : replica.reason;
   snapshot.attached = replica.attached;
   snapshot.sessions = replica.sessions;
   snapshot.sessions_open = replica.sessions_open;
@@ -205,6 +207,7 @@ WindowSnapshot Instance::window_of(const duplicator::Replica& replica) {
   const Rates& rates = rates_[&replica];
   WindowSnapshot window;
   window.replica = replica.address.text();
+  window.listen = replica.port.listen.text();
   window.arrival = rates.arrival.rate();
   window.drain = rates.drain.rate();
   window.pending = sum.pending;

@@ -76,7 +76,8 @@ bool covers(const Endpoint& listen, const Endpoint& other) {
     return true;
   if (!listen.path.empty() || !other.path.empty() || listen.port != other.port)
     return false;
-  return listen.ip == any_v6 || (listen.ip == any_v4 && is_v4(other.ip));
+  // The listener of [::] takes IPv6 alone (IPV6_V6ONLY), so 0.0.0.0 may stand beside it.
+  return (listen.ip == any_v6 && !is_v4(other.ip)) || (listen.ip == any_v4 && is_v4(other.ip));
 }
 
 /// Whether a connection to `target` is sure to arrive at `listen`.

@@ -174,9 +174,37 @@ void ChunkPool::give(ChunkId id) {
     warm_.push(block, BlockLinks{block_link_.get()});
   } else if (small_.size() < stock_target_) {
     small_.push(unit, UnitLinks{meta_});
-  } else if ((held_units_[block] |= 1U << (unit % units_per_block)) == 0xffffffffU) {
-    held_units_[block] = 0;
-    warm_.push(block, BlockLinks{block_link_.get()});
+  } else {
+    hold(unit);
+  }
+}
+
+/// Keeps a free unit back from the stock until its block is whole.
+void ChunkPool::hold(std::uint32_t unit) {
+  const std::uint32_t block = unit / units_per_block;
+  if ((held_units_[block] |= 1U << (unit % units_per_block)) != 0xffffffffU) return;
+  held_units_[block] = 0;
+  warm_.push(block, BlockLinks{block_link_.get()});
+}
+
+/// Whole blocks are few: joins what the stock can be joined to, and puts the free units of all
+/// other blocks into it, where they can be taken.
+void ChunkPool::regroup() {
+  const UnitLinks links{meta_};
+  // A worker that finds the stock empty meanwhile takes a block, so there has to be one.
+  if (warm_.size() + cold_.size() > 0 || chunks_out() == 0) {
+    for (std::uint32_t left = small_.size(); left > 0; --left) {
+      const std::uint32_t unit = small_.pop(links);
+      if (unit == none) break;
+      hold(unit);
+    }
+  }
+  for (std::uint32_t block = 0; block < blocks_; ++block) {
+    for (std::uint32_t i = 0; held_units_[block] != 0; ++i) {
+      if ((held_units_[block] & (1U << i)) == 0) continue;
+      held_units_[block] &= ~(1U << i);
+      small_.push(block * units_per_block + i, links);
+    }
   }
 }
 
@@ -190,14 +218,14 @@ void ChunkPool::tend(std::int64_t now_ms) {
   stock_target_ = std::max(stock_target_, units_per_block);
   const UnitLinks units{meta_};
   const BlockLinks links{block_link_.get()};
-  for (std::uint32_t surplus = stock > stock_target_ ? stock - stock_target_ : 0; surplus > 0;
-       --surplus) {
-    const std::uint32_t unit = small_.pop(units);
-    if (unit == none) break;
-    const std::uint32_t block = unit / units_per_block;
-    if ((held_units_[block] |= 1U << (unit % units_per_block)) == 0xffffffffU) {
-      held_units_[block] = 0;
-      warm_.push(block, links);
+  if (warm_.size() + cold_.size() < blocks_ / 8 + 1) {
+    regroup();
+  } else {
+    for (std::uint32_t surplus = stock > stock_target_ ? stock - stock_target_ : 0; surplus > 0;
+         --surplus) {
+      const std::uint32_t unit = small_.pop(units);
+      if (unit == none) break;
+      hold(unit);
     }
   }
   if (resident_always_) return;

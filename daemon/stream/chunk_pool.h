@@ -90,6 +90,8 @@ class ChunkPool {
 
   ChunkPool() = default;
   std::uint32_t take_block();
+  void hold(std::uint32_t unit);
+  void regroup();
   void warmer();
   void warm(std::uint32_t block);
   void cool(std::uint32_t block);

@@ -10,6 +10,7 @@ constexpr std::size_t loads_ahead = 4;  // large chunks read from disk before a 
 }  // namespace
 
 Retention::~Retention() {
+  refresh();  // the chunks of what came last have no other owner
   for (std::size_t i = head_; i < extents_.size(); ++i) drop(extents_[i]);
 }
 

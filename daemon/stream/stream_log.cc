@@ -20,7 +20,9 @@ ChunkId StreamLog::take(std::size_t length) {
   const bool small =
       small_only_ || (taken_since_seal_ < small_at_first && length <= small_chunk * 2);
   ++taken_since_seal_;
-  return small ? pool_.take_small() : pool_.take_large();
+  // Small chunks may be left when no block is whole any more.
+  const ChunkId large = small ? no_chunk : pool_.take_large();
+  return large != no_chunk ? large : pool_.take_small();
 }
 
 void StreamLog::append(const std::byte* bytes, std::size_t length) {

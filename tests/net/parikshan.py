@@ -50,9 +50,6 @@ class Daemon(Process):
 
     def __init__(self, directory, duplicates, name="net", descriptors=None, prefix=(),
                  executable=PARIKSHAND, ready=True, **tables):
-        tables = {"instance": {"drain_timeout": "300ms"},
-                  "buffer": {"session": "1MiB", "memory": "16MiB", "spill": "64MiB"}, **tables}
-        tables["buffer"] = {"directory": directory, **tables["buffer"]}
         self.name = name
         self.executable = pathlib.Path(executable)
         self.runtime_directory = directory / "run"
@@ -62,8 +59,8 @@ class Daemon(Process):
         def limit():
             if descriptors:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
-        super().__init__([*prefix, executable, "--foreground", "--runtime-directory",
-                          self.runtime_directory, self.policy_file],
+        super().__init__([*prefix, executable, "--foreground", self.policy_file,
+                          "--runtime-directory", self.runtime_directory],
                          directory / f"{name}.log", preexec=limit)
         if ready:
             try:
@@ -73,6 +70,11 @@ class Daemon(Process):
                 raise
 
     def write_policy(self, duplicates, **tables):
+        """Quotas that hold what a test sends, unless it is about them: a burst that outruns the
+        replica's thread, on a machine that is busy with the tests themselves, is no fault."""
+        tables = {"instance": {"drain_timeout": "300ms"},
+                  "buffer": {"session": "64MiB", "memory": "512MiB", "spill": "1GiB"}, **tables}
+        tables["buffer"] = {"directory": self.policy_file.parent, **tables["buffer"]}
         self.policy_file.write_text(policy_text(duplicates, **tables))
 
     @property

@@ -74,6 +74,11 @@ class Process:
                 names[int(tid)] = file.read().strip()
         return names
 
+    def resident(self):
+        """Bytes of memory."""
+        with open(f"/proc/{self.pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 

@@ -33,7 +33,6 @@ def test_idle_sessions_hold_no_chunks(start, stub, cleanup):
     assert status["ports"][0]["sessions_open"] == IDLE
     assert status["replicas"][0]["sessions_open"] == IDLE
     eventually(lambda: daemon.status()["buffer"]["chunks_used"] == 0, 5, "all chunks returned")
-    assert daemon.status()["buffer"]["memory_used"] == 0
 
 
 def answered(clients, wait):

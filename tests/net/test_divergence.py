@@ -7,7 +7,7 @@ import pytest
 
 from address import free_address
 from ledger import check_now, entry_of
-from limits import eventually, seconds
+from limits import KIB, MIB, eventually, seconds
 from transcript import Endpoint, payload
 
 ANSWER = payload(100001)
@@ -86,6 +86,25 @@ def test_first_differing_byte_is_exact(run, offset):
     entry = entry_of(daemon)
     assert entry["has_first_divergent"] and entry["first_divergent"] == offset
     assert entry["divergent_why"]
+
+
+def test_difference_of_a_replica_that_is_late(run):
+    """Of answers that are not kept for so long there are hashes: the block is found, at least."""
+    late, long = threading.Event(), payload(4 * MIB)
+
+    def after_all(end):
+        end.read(8)
+        late.wait(seconds(20))
+        end.send(flipped(long, 3000000))
+        end.read_to_end()
+    daemon, session = run(answers(long), after_all)
+    client = threading.Thread(target=lambda: session(long))
+    client.start()
+    eventually(lambda: daemon.port()["production_to_client"] == len(long), 10, "all answered")
+    late.set()
+    client.join(seconds(10))
+    assert compared(daemon)["state"] == "diverged"
+    assert 3000000 - 128 * KIB < entry_of(daemon)["first_divergent"] <= 3000000
 
 
 @pytest.mark.parametrize("length", [0, 1, 5000, 100000])

@@ -79,11 +79,10 @@ LOST = ("refused", "missing_socket", "absent", "stopped", "closes_early", "reset
 @pytest.mark.parametrize("kind", REPLICAS)
 def test_clients_notice_nothing(kind, production, usual_duration, stub, start, cleanup):
     listen = free_address()
-    buffer = SMALL if kind not in DELIVERED else {"session": "4MiB", "memory": "64MiB",
-                                                  "spill": "64MiB"}
+    quotas = {} if kind in DELIVERED else {"buffer": SMALL}
     daemon = start([{"listen": listen, "production": production.address,
                      "replicas": [REPLICAS[kind](stub, cleanup)]}],
-                   buffer=buffer, replica={"on_overflow": "continue"})
+                   replica={"on_overflow": "continue"}, **quotas)
     load = EchoLoad(listen).start()
     while load.running():
         check_now(daemon)

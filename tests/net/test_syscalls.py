@@ -85,7 +85,7 @@ def test_production_thread_never_touches_a_disk_or_waits_for_a_thread(folder, se
     replica = server(lambda end: stop.wait(seconds(30)))
     listen = free_address()
     daemon = start([daemon_keys("asynchronous", listen, production, replica)],
-                   buffer={"session": "64KiB", "memory": "1MiB", "spill": "64MiB"},
+                   buffer={"session": "1MiB", "memory": "64MiB", "spill": "256MiB"},
                    replica={"on_overflow": "continue"})
     end = Endpoint(listen.connect(seconds(5)))
     exchange(end, WARM_UP)

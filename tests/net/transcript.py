@@ -109,10 +109,13 @@ class Endpoint:
             offset += len(block)
         return True
 
-    def exchange_stream(self, length, block=65536):
-        """Sends the stream to an echo and reads it back, block by block; the sha256 of it."""
+    def exchange_stream(self, length, block=65536, pause=None):
+        """Sends the stream to an echo and reads it back, block by block, and calls `pause` before
+        each MiB; the sha256 of it."""
         digest = hashlib.sha256()
         for part in stream(length):
+            if pause:
+                pause()
             for offset in range(0, len(part), block):
                 piece = part[offset:offset + block]
                 assert self.send(piece), self.transcript()

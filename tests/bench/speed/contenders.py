@@ -4,7 +4,7 @@ import os
 import pathlib
 import signal
 
-from speed.process import Failure, Process, free_port
+from speed.process import Failure, Process, await_condition, free_port, settle
 from speed.servers import Sink
 
 NGINX_STREAM = "/usr/lib/nginx/modules/ngx_stream_module.so"
@@ -51,14 +51,15 @@ def native(production):
 def haproxy(production, workers, folder, address="127.0.0.1", **options):
     ports = two_ports()
     parts = [f"global\n  nbthread {workers}\n  maxconn 6000\n"
-             "defaults\n  mode tcp\n  timeout connect 10s\n  timeout client 1h\n  timeout server 1h\n"]
+             "defaults\n  mode tcp\n  timeout connect 10s\n"
+             "  timeout client 1h\n  timeout server 1h\n"]
     parts += [f"listen {what}\n  bind {address}:{ports[what]}\n"
               f"  server production 127.0.0.1:{production[what]}\n" for what in ports]
     config = pathlib.Path(folder, f"haproxy-{workers}.cfg")
     config.write_text("".join(parts))
     # The old way in: one process, no master, in the foreground.
-    process = started(f"haproxy-{workers}", ["haproxy", "-db", "-f", config], folder, ports, address,
-                      **options)
+    process = started(f"haproxy-{workers}", ["haproxy", "-db", "-f", config], folder, ports,
+                      address, **options)
     return Contender("haproxy", ports, process)
 
 
@@ -68,7 +69,8 @@ def nginx(production, workers, folder, address="127.0.0.1", **options):
     own.mkdir()
     parts = [f"load_module {NGINX_STREAM};\nuser root;\ndaemon off;\nworker_processes {workers};\n"
              f"pid {own}/pid;\nerror_log {own}/error.log;\nworker_rlimit_nofile 16000;\n"
-             "events { worker_connections 14000; }\nstream {\n  access_log off;\n  proxy_timeout 1h;\n"]
+             "events { worker_connections 14000; }\n"
+             "stream {\n  access_log off;\n  proxy_timeout 1h;\n"]
     parts += [f"  server {{ listen {address}:{ports[what]} backlog=4096; "
               f"proxy_pass 127.0.0.1:{production[what]}; }}\n" for what in ports]
     config = own / "nginx.conf"
@@ -113,10 +115,21 @@ class Parikshan:
         policy = self.folder / f"{full_name}.toml"
         policy.write_text(text)
         try:
-            process = started(full_name, [self.daemon, "--foreground", policy], self.folder, ports,
-                              address, **options)
+            command = [self.daemon, "--foreground", policy,
+                       "--runtime-directory", self.folder / "run"]
+            process = started(full_name, command, self.folder, ports, address, **options)
         except Failure:
             if replica:
                 replica.stop()
             raise
-        return Contender(name, ports, process, replica, stopped, pool)
+        contender = Contender(name, ports, process, replica, stopped, pool)
+        try:
+            # The daemon serves while it still makes its pool resident; the loads must not see that.
+            if pool:
+                await_condition(lambda: process.resident_bytes() > 0.95 * pool, 120,
+                                f"{full_name}: a pool of {pool} bytes resident")
+            settle(process)
+        except Failure:
+            contender.stop()
+            raise
+        return contender

@@ -37,8 +37,8 @@ class Link:
 
     def namespace(self, name):
         # Its first line of output comes from inside: the namespace is there when it has been read.
-        waiter = Process(f"link-{name}", ["unshare", "--net", "sh", "-c", "echo ready; exec sleep 3600"],
-                         self.folder, output=subprocess.PIPE)
+        command = ["unshare", "--net", "sh", "-c", "echo ready; exec sleep 3600"]
+        waiter = Process(f"link-{name}", command, self.folder, output=subprocess.PIPE)
         self.stack.callback(waiter.stop)
         if waiter.child.stdout.readline() != b"ready\n":
             raise Failure("no network namespace: is this root?")

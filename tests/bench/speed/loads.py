@@ -7,7 +7,7 @@ import selectors
 import socket
 import time
 
-from speed.process import Failure, await_condition, run
+from speed.process import Failure, run, settle
 
 
 class Redis:
@@ -63,19 +63,6 @@ class Bulk:
     work = "GB"
 
 
-def settle(process):
-    """Waits until the proxy is done with what a load left it to do: no processor time for 80 ms."""
-    seen = [time.monotonic(), process.processor_seconds()]
-
-    def quiet():
-        now = process.processor_seconds()
-        if now != seen[1]:
-            seen[:] = [time.monotonic(), now]
-        return time.monotonic() - seen[0] > 0.08
-
-    await_condition(quiet, 60, f"{process.name} at rest")
-
-
 def measure(load, contender, **where):
     """Runs `load` once; adds the proxy's processor seconds, and for a replica the
     share of production's bytes that it had in the end."""
@@ -109,8 +96,8 @@ def measure(load, contender, **where):
 
 def idle_memory(contender, sessions, watched, seconds=60):
     """Resident bytes of the proxy while `sessions` sessions that have been used once are idle, and
-    before they were opened. The smallest of `watched` seconds: what is given back when idle is given
-    back within them; what is not, is held."""
+    before they were opened. The smallest of `watched` seconds: what is given back when idle is
+    given back within them; what is not, is held."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard < sessions + 100:
         raise Failure(f"{sessions} sessions need more descriptors than the limit of {hard}")
@@ -121,7 +108,8 @@ def idle_memory(contender, sessions, watched, seconds=60):
         with selectors.DefaultSelector() as answers:
             deadline = time.monotonic() + seconds
             for _ in range(sessions):
-                client = socket.create_connection(("127.0.0.1", contender.ports["redis"]), timeout=10)
+                there = ("127.0.0.1", contender.ports["redis"])
+                client = socket.create_connection(there, timeout=10)
                 opened.append(client)
                 client.sendall(b"PING\r\n")
                 answers.register(client, selectors.EVENT_READ)

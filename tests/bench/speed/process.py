@@ -56,7 +56,7 @@ def run(command, seconds, namespace=None):
 
 
 def within(namespace, command):
-    """The command, to be run in the network namespace of the process `namespace` if there is one."""
+    """The command, run in the network namespace of the process `namespace` if there is one."""
     command = [str(word) for word in command]
     return command if namespace is None else ["nsenter", "-t", str(namespace), "-n", "--"] + command
 
@@ -133,3 +133,16 @@ class Process:
                 if line.startswith("VmRSS:"):
                     total += int(line.split()[1]) * 1024
         return total
+
+
+def settle(process):
+    """Waits until the proxy is done with what a load left it to do: no processor time for 80 ms."""
+    seen = [time.monotonic(), process.processor_seconds()]
+
+    def quiet():
+        now = process.processor_seconds()
+        if now != seen[1]:
+            seen[:] = [time.monotonic(), now]
+        return time.monotonic() - seen[0] > 0.08
+
+    await_condition(quiet, 60, f"{process.name} at rest")

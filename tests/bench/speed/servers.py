@@ -30,7 +30,8 @@ def redis(folder):
 
 
 def iperf(folder):
-    return start_at_free_port("iperf3", lambda port: ["iperf3", "-s", "-B", "127.0.0.1", "-p", port], folder)
+    return start_at_free_port("iperf3", lambda port: [
+        "iperf3", "-s", "-B", "127.0.0.1", "-p", port], folder)
 
 
 class Sink:
