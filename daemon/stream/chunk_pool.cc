@@ -155,19 +155,20 @@ ChunkId ChunkPool::take_small() {
     unit = block * units_per_block;
     for (std::uint32_t i = units_per_block - 1; i > 0; --i) small_.push(unit + i, links);
   }
-  chunks_out_.fetch_add(1, std::memory_order_relaxed);
+  out_.fetch_add(out_of(unit), std::memory_order_relaxed);
   return unit;
 }
 
 ChunkId ChunkPool::take_large() {
   const std::uint32_t block = take_block();
   if (block == none) return no_chunk;
-  chunks_out_.fetch_add(1, std::memory_order_relaxed);
-  return (block * units_per_block) | large_bit;
+  const ChunkId id = (block * units_per_block) | large_bit;
+  out_.fetch_add(out_of(id), std::memory_order_relaxed);
+  return id;
 }
 
 void ChunkPool::give(ChunkId id) {
-  chunks_out_.fetch_sub(1, std::memory_order_relaxed);
+  out_.fetch_sub(out_of(id), std::memory_order_relaxed);
   const std::uint32_t unit = id & ~large_bit;
   const std::uint32_t block = unit / units_per_block;
   if ((id & large_bit) != 0) {
@@ -281,11 +282,6 @@ void ChunkPool::warmer() {
     hold.lock();
     if (block == none) warmer_->wanted = 0;
   }
-}
-
-std::uint64_t ChunkPool::used() const {
-  const std::uint64_t free = std::uint64_t{warm_.size()} + cold_.size();
-  return (blocks_ - std::min<std::uint64_t>(blocks_, free)) * large_chunk;
 }
 
 std::uint64_t ChunkPool::resident() const {

@@ -61,12 +61,14 @@ class ChunkPool {
   void tend(std::int64_t now_ms);
 
   [[nodiscard]] std::uint64_t memory() const { return std::uint64_t{blocks_} * large_chunk; }
-  /// Bytes of the blocks that hold or could not yet be freed of chunks in use.
-  [[nodiscard]] std::uint64_t used() const;
+  /// Bytes of the chunks that were taken and not given back.
+  [[nodiscard]] std::uint64_t used() const {
+    return (out_.load(std::memory_order_relaxed) & out_units) * small_chunk;
+  }
   /// Bytes that were faulted in and not given back.
   [[nodiscard]] std::uint64_t resident() const;
   [[nodiscard]] std::uint64_t chunks_out() const {
-    return static_cast<std::uint64_t>(chunks_out_.load(std::memory_order_relaxed));
+    return out_.load(std::memory_order_relaxed) >> out_shift;
   }
 
  private:
@@ -107,7 +109,13 @@ class ChunkPool {
   alignas(64) Stack warm_;
   alignas(64) Stack cold_;
   alignas(64) Stack small_;
-  alignas(64) std::atomic<std::int64_t> chunks_out_{0};
+  /// What is out, in one word: the number of chunks above, their size in units below.
+  static constexpr int out_shift = 32;
+  static constexpr std::uint64_t out_units = (std::uint64_t{1} << out_shift) - 1;
+  static std::uint64_t out_of(ChunkId id) {
+    return (std::uint64_t{1} << out_shift) + capacity(id) / small_chunk;
+  }
+  alignas(64) std::atomic<std::uint64_t> out_{0};
 
   // The replica thread's own.
   std::vector<std::uint32_t> held_units_;  // one bit for each free unit kept back from the stock

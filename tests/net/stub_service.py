@@ -22,6 +22,7 @@ import struct
 import sys
 
 BLOCK = 65536
+GARBAGE = bytes(byte ^ 0xA5 for byte in range(256))
 
 
 def answer_to(behaviour, amount, block, offset):
@@ -31,7 +32,7 @@ def answer_to(behaviour, amount, block, offset):
     if behaviour == "tenfold":
         return block * 10
     if behaviour == "garbage":
-        return bytes(byte ^ 0xA5 for byte in block)
+        return block.translate(GARBAGE)
     if behaviour == "flips" and offset <= amount < offset + len(block):
         changed = bytearray(block)
         changed[amount - offset] ^= 0xFF

@@ -93,11 +93,11 @@ def test_clients_notice_nothing(kind, production, usual_duration, stub, start, c
     replica = status["replicas"][0]
     assert replica["sessions"] == 8
     if kind in DELIVERED:
-        eventually(lambda: daemon.replica()["delivered"] == load.sent, 10, "all bytes delivered")
+        eventually(lambda: daemon.replica()["delivered"] == load.sent, 30, "all bytes delivered")
     if kind in LOST:
         eventually(lambda: daemon.replica()["lost"] > 0, 10, "the loss is in the ledger")
     if kind in IN_SYNC:
-        eventually(lambda: daemon.replica()["compared"] == load.received, 10,
+        eventually(lambda: daemon.replica()["compared"] == load.received, 30,
                    "all answers compared")
         assert daemon.status()["state"] == "in-sync"
     else:
