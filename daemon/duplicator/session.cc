@@ -69,14 +69,18 @@ void Session::turn(net::HotBuffers& buffers) {
   if (phase_ == Phase::open) pump(Side::production, buffers);
 }
 
+stream::StreamLog* Session::log_of(Side source) const {
+  if (streams_ == nullptr) return nullptr;
+  return source == Side::client ? &streams_->client_to_production
+                                : &streams_->production_to_client;
+}
+
 void Session::pump(Side source, net::HotBuffers& buffers) {
   const bool from_client = source == Side::client;
   Relay& relay = from_client ? client_to_production_ : production_to_client_;
   net::Leg& from = from_client ? client_ : production_;
   net::Leg& to = from_client ? production_ : client_;
-  stream::StreamLog* log = streams_ == nullptr ? nullptr
-                           : from_client       ? &streams_->client_to_production
-                                               : &streams_->production_to_client;
+  stream::StreamLog* const log = log_of(source);
   if (relay.finished()) return;
   const Relay::Outcome outcome =
       relay.pump(from, to, buffers, log, from_client && port_.paced && log != nullptr);
@@ -92,10 +96,8 @@ void Session::pump(Side source, net::HotBuffers& buffers) {
       again_ = true;
       break;
     case Relay::Outcome::finished:
-      if (log != nullptr) {
-        log->finish(End::fin);
-        streams_->publish();
-      }
+      if (log != nullptr) log->finish(End::fin);
+      if (streams_ != nullptr) streams_->publish();
       if (client_to_production_.finished() && production_to_client_.finished())
         phase_ = Phase::over;
       break;
@@ -115,9 +117,7 @@ void Session::hear_out(Side broken, net::HotBuffers& buffers) {
   net::Leg& from = from_client ? client_ : production_;
   net::Leg& to = from_client ? production_ : client_;
   if (relay.finished() || relay.waiting()) return;
-  stream::StreamLog* log = streams_ == nullptr ? nullptr
-                           : from_client       ? &streams_->client_to_production
-                                               : &streams_->production_to_client;
+  stream::StreamLog* const log = log_of(broken);
   from.readable = from.hung_up = true;
   for (int turn = 0; turn < most_last_turns; ++turn) {
     if (relay.pump(from, to, buffers, log, false) != Relay::Outcome::more) break;

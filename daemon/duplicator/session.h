@@ -55,6 +55,7 @@ class Session {
   bool listed_again = false;
 
  private:
+  [[nodiscard]] stream::StreamLog* log_of(Side source) const;
   void pump(Side source, net::HotBuffers& buffers);
   void hear_out(Side broken, net::HotBuffers& buffers);
   void reset();

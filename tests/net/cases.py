@@ -242,7 +242,7 @@ def _sends_without_end(end, _):
     end.send_stream(ENDLESS)
 
 
-@case(_sends_without_end, copied=False)
+@case(_sends_without_end, copied=False, replica=lambda end, stage: end.read_to_end())
 def client_leaves_a_server_that_goes_on_sending(end, _):
     end.send(payload(1000))
     end.close()

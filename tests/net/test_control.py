@@ -160,7 +160,8 @@ def test_outsiders_are_refused(daemon, folder):
                       "except PermissionError:\n print('no entry'); sys.exit()\n"
                       "s.settimeout(10)\n"
                       "try:\n s.sendall(b'{\"method\": \"io.parikshan.Status\"}\\0')\n"
-                      " print(s.recv(65536))\n"
+                      "except ConnectionError:\n pass\n"
+                      "try:\n print(s.recv(65536))\n"
                       "except ConnectionError:\n print('closed')\n")
 
     def try_it():
@@ -171,8 +172,9 @@ def test_outsiders_are_refused(daemon, folder):
     daemon.control_socket.chmod(0o666)
     daemon.control_socket.parent.chmod(0o755)
     second = try_it().stdout
-    assert "PermissionDenied" in second, second
-    assert '"ports"' not in second
+    # The daemon does not wait for a request before it refuses: the close can overtake the reply.
+    assert "PermissionDenied" in second or "closed" in second, second
+    assert "ports" not in second
 
 
 def test_command_says_so_to_an_outsider(daemon, folder):

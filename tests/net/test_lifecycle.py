@@ -9,7 +9,7 @@ import pytest
 from address import any_address, bound_address, free_address
 from limits import eventually, remains, seconds
 from parikshan import PARIKSHAND, Daemon, policy_text
-from transcript import Endpoint
+from transcript import Endpoint, payload
 
 NOBODY = 65534
 
@@ -83,6 +83,28 @@ def test_second_signal_ends_the_drain(start, production):
     daemon.signal(signal.SIGTERM)
     assert daemon.wait(within=1) == 0
     client.close()
+
+
+def test_replica_that_wakes_up_while_the_daemon_stops(start, stub, production, cleanup):
+    """In synchronous mode each read of the replica lets a production thread go on: here one that
+    is ending, or has ended."""
+    replica, listen = stub("echo"), free_address()
+    daemon = start([{**keys(listen, production), "mode": "synchronous",
+                     "replicas": [replica.address]}], instance={"drain_timeout": "100ms"})
+    replica.stop()
+    for _ in range(40):
+        client = Endpoint(listen.connect(seconds(5)))
+        cleanup.callback(client.close)
+        client.sock.setblocking(False)
+        client.sock.send(payload(200000))
+    eventually(lambda: daemon.replica()["due"] >= 40 * 60000, 5, "all sessions are under way")
+    daemon.signal(signal.SIGTERM)
+    daemon.wait_for("open sessions drain", within=5)
+    eventually(lambda: daemon.running() and len(daemon.threads()) and not any(
+        name.startswith("worker-") for name in daemon.threads().values()), 5,
+               "the production threads have ended")
+    replica.resume()
+    assert daemon.wait() == 0, daemon.output()
 
 
 @pytest.mark.parametrize("how", ["signal", "command"])

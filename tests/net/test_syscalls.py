@@ -91,7 +91,7 @@ def test_production_thread_never_touches_a_disk_or_waits_for_a_thread(folder, se
     exchange(end, WARM_UP)
     with Trace(folder, daemon) as trace:
         exchange(end, 50)
-        for _ in range(bulk(16 * MIB) // 65536):
+        for _ in range(16 * MIB // 65536):
             assert end.send(payload(65536)) and len(end.read(65536)) == 65536
     assert daemon.status()["buffer"]["spill_used"] > 0, "this was to be a test with a spill"
     stop.set()
