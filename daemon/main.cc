@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "base/footprint.h"
 #include "base/log.h"
 #include "control/daemon.h"
 #include "control/runtime_directory.h"
@@ -117,6 +118,7 @@ int run(int argc, char** argv) {
   for (const policy::Duplicate& duplicate : policy.duplicates)
     log::info("{}: {} -> {}, {} replicas", policy.name, duplicate.listen.text(),
               duplicate.production.text(), duplicate.replicas.size());
+  drop_startup_pages();
   log::notice("{}: ready: control socket {}", policy.name, socket);
 
   // Until it is asked to stop; then open sessions have drained or were closed.

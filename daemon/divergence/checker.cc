@@ -73,7 +73,7 @@ Checker::Checker(const Masks& masks) : masks_(masks) {}
 Checker::~Checker() = default;
 
 std::size_t Checker::room() const {
-  return ahead_.size() >= most_ahead ? 0 : most_ahead - ahead_.size();
+  return ahead() >= most_ahead ? 0 : most_ahead - ahead();
 }
 
 std::uint64_t Checker::needed_from() const {
@@ -85,35 +85,35 @@ std::uint64_t Checker::needed_from() const {
 void Checker::take(std::string_view bytes, stream::Retention& production) {
   answered_ += bytes.size();
   if (closed_) return;
-  if (ahead_.empty()) {
+  if (!ahead_) {
     compare(bytes, production, false, false);
-    ahead_.assign(bytes);
+    if (!bytes.empty()) ahead_ = std::make_unique<std::string>(bytes);
   } else {
-    ahead_.append(bytes);
+    ahead_->append(bytes);
     step(production, false, false);
   }
 }
 
 void Checker::step(stream::Retention& production, bool production_ended, bool idle) {
   if (closed_) return;
-  if (!ahead_.empty()) {
-    std::string_view replica = ahead_;
+  if (ahead_) {
+    std::string_view replica = *ahead_;
     const std::size_t before = replica.size();
     compare(replica, production, production_ended, idle);
     if (replica.empty())
-      std::string().swap(ahead_);
+      ahead_.reset();
     else if (replica.size() < before)
-      ahead_.erase(0, before - replica.size());
+      ahead_->erase(0, before - replica.size());
   }
   const bool blocks_left = blocks_ && !blocks_->empty();
   const bool production_left = blocks_left || production.end() > position_;
-  if (production_ended && !production_left && !ahead_.empty()) {
-    differ(position_, ahead_, nullptr,
+  if (production_ended && !production_left && ahead_) {
+    differ(position_, *ahead_, nullptr,
            fmt::format("production's output ends here, the replica's goes on for {} bytes or more",
-                       ahead_.size()));
+                       ahead_->size()));
     close();
   } else if (replica_ended_ && production_left && !in_line_ &&
-             (ahead_.empty() || production_ended || idle)) {
+             (!ahead_ || production_ended || idle)) {
     differ(position_, {}, blocks_left ? nullptr : &production,
            "the replica's output ends here, production's goes on");
     close();
@@ -161,12 +161,11 @@ void Checker::advance(std::string_view& replica, std::string_view equal) {
     if (position_ + equal.size() - line_start_ > longest_line)
       line_start_ = position_ + equal.size();
   }
-  if (equal.size() >= context_before) {
-    tail_.assign(equal.substr(equal.size() - context_before));
-  } else {
-    tail_.append(equal);
-    if (tail_.size() > context_before) tail_.erase(0, tail_.size() - context_before);
-  }
+  const std::size_t fresh = std::min(equal.size(), tail_.size());
+  const std::size_t old = std::min<std::size_t>(tail_length_, tail_.size() - fresh);
+  std::memmove(tail_.data(), tail_.data() + tail_length_ - old, old);
+  std::memcpy(tail_.data() + old, equal.data() + equal.size() - fresh, fresh);
+  tail_length_ = static_cast<std::uint8_t>(old + fresh);
   position_ += equal.size();
   replica_position_ += equal.size();
   replica.remove_prefix(equal.size());
@@ -178,7 +177,8 @@ void Checker::pass(std::string_view& replica, std::size_t replica_bytes,
   replica_position_ += replica_bytes;
   replica.remove_prefix(replica_bytes);
   line_start_ = position_;
-  tail_.clear();
+  equal_since_ = position_;
+  tail_length_ = 0;
 }
 
 bool Checker::compare_line(std::string_view& replica, stream::Retention& production,
@@ -264,7 +264,17 @@ void Checker::differ(std::uint64_t offset, std::string_view replica, stream::Ret
   first_->production_offset = offset;
   first_->replica_offset = replica_position_ + (offset - position_);
   first_->why = std::move(why);
-  const std::string context = offset == position_ ? tail_ : std::string();
+  std::string context;
+  if (offset == position_) {
+    context.assign(tail_.data(), tail_length_);
+    const std::uint64_t from =
+        production == nullptr ? offset : std::max(production->begin(), equal_since_);
+    if (offset > from && offset - from > context.size()) {
+      // What was compared in this turn is still held.
+      const std::size_t held = std::min<std::size_t>(context_before, offset - from);
+      context = copy_from(*production, offset - held, held);
+    }
+  }
   first_->context_before = static_cast<std::uint32_t>(context.size());
   first_->production = context;
   if (production != nullptr) first_->production += copy_from(*production, offset, context_after);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -69,7 +70,7 @@ class Checker {
   [[nodiscard]] std::uint64_t answered() const { return answered_; }
   [[nodiscard]] std::uint64_t blocks_differing() const { return blocks_differing_; }
   /// Replica bytes that wait for production to say the same.
-  [[nodiscard]] std::size_t ahead() const { return ahead_.size(); }
+  [[nodiscard]] std::size_t ahead() const { return ahead_ ? ahead_->size() : 0; }
   /// Waits for the rest of a line.
   [[nodiscard]] bool in_line() const { return in_line_; }
 
@@ -102,13 +103,16 @@ class Checker {
   std::uint64_t answered_ = 0;
   std::uint64_t skipped_ = 0;
   std::uint64_t line_start_ = 0;        // in production's output; kept up only with masks
+  std::uint64_t equal_since_ = 0;       // in production's output: from here on all were equal
   std::uint64_t unchecked_until_ = 0;   // the end of a block that is known to differ
   std::uint64_t blocks_differing_ = 0;
-  std::string ahead_;
-  std::string tail_;                    // the last equal bytes, for the context of a difference
+  // Of thousands of idle sessions none has any of these, so they are behind pointers.
+  std::unique_ptr<std::string> ahead_;  // never empty
   std::unique_ptr<std::deque<Block>> blocks_;  // oldest first, from position_ on
   std::unique_ptr<Hashing> hashing_;    // of the replica's part of the oldest block
   std::unique_ptr<Difference> first_;
+  std::array<char, 15> tail_{};         // the last equal bytes, for the context of a difference
+  std::uint8_t tail_length_ = 0;
   bool replica_ended_ = false;
   bool closed_ = false;
   bool in_line_ = false;

@@ -11,10 +11,12 @@ constexpr std::int64_t idle_ms = 250;  // after which a line without an end is t
 
 void FedSession::add_leg(Replica& replica, const divergence::Masks& masks, int epoll_fd,
                          std::uint64_t descriptor_limit) {
-  legs_.push_back(std::make_unique<ReplicaLeg>(replica, *this, masks));
+  auto last = legs_.before_begin();
+  while (std::next(last) != legs_.end()) ++last;
+  ReplicaLeg& leg = *legs_.emplace_after(last, replica, *this, masks);
   ++replica.sessions;
   ++replica.sessions_open;
-  legs_.back()->connect(epoll_fd, descriptor_limit);
+  leg.connect(epoll_fd, descriptor_limit);
 }
 
 std::size_t FedSession::turn(const Limits& limits, std::int64_t now_ms, std::string& scratch) {
@@ -28,8 +30,8 @@ std::size_t FedSession::turn(const Limits& limits, std::int64_t now_ms, std::str
     last_news_ms_ = now_ms;
   }
   if (streams_->client_to_production.broken()) {
-    for (const auto& leg : legs_)
-      leg->lose("the instance's memory quota is used up", true);
+    for (ReplicaLeg& leg : legs_)
+      leg.lose("the instance's memory quota is used up", true);
   }
 
   std::size_t moved = 0;
@@ -39,13 +41,13 @@ std::size_t FedSession::turn(const Limits& limits, std::int64_t now_ms, std::str
   ReplicaLeg::Production production{
       input_, output_, input_ended, output_ended, output_broken, now_ms - last_news_ms_ > idle_ms,
       now_ms};
-  for (const auto& leg : legs_) {
-    if (leg->phase() == ReplicaLeg::Phase::over) continue;
-    moved += leg->turn(production, scratch);
-    leg->checker().shed(output_, limits.output);
-    if (leg->phase() == ReplicaLeg::Phase::over) continue;
+  for (ReplicaLeg& leg : legs_) {
+    if (leg.phase() == ReplicaLeg::Phase::over) continue;
+    moved += leg.turn(production, scratch);
+    leg.checker().shed(output_, limits.output);
+    if (leg.phase() == ReplicaLeg::Phase::over) continue;
     const bool ending = input_ended != stream::End::open;
-    if (leg->cursor() < input_.end() || leg->loading() || leg->checker().in_line() || ending)
+    if (leg.cursor() < input_.end() || leg.loading() || leg.checker().in_line() || ending)
       restless_ = true;
   }
   release();
@@ -58,10 +60,10 @@ std::size_t FedSession::turn(const Limits& limits, std::int64_t now_ms, std::str
 void FedSession::release() {
   std::uint64_t input_from = UINT64_MAX;
   std::uint64_t output_from = UINT64_MAX;
-  for (const auto& leg : legs_) {
-    if (leg->phase() == ReplicaLeg::Phase::over) continue;
-    input_from = std::min(input_from, leg->cursor());
-    output_from = std::min(output_from, leg->checker().needed_from());
+  for (ReplicaLeg& leg : legs_) {
+    if (leg.phase() == ReplicaLeg::Phase::over) continue;
+    input_from = std::min(input_from, leg.cursor());
+    output_from = std::min(output_from, leg.checker().needed_from());
   }
   input_.release(input_from);
   output_.release(output_from);
@@ -77,9 +79,9 @@ void FedSession::release() {
 
 void FedSession::cut_slowest(const std::string& why) {
   ReplicaLeg* slowest = nullptr;
-  for (const auto& leg : legs_) {
-    if (leg->phase() == ReplicaLeg::Phase::over) continue;
-    if (slowest == nullptr || leg->cursor() < slowest->cursor()) slowest = leg.get();
+  for (ReplicaLeg& leg : legs_) {
+    if (leg.phase() == ReplicaLeg::Phase::over) continue;
+    if (slowest == nullptr || leg.cursor() < slowest->cursor()) slowest = &leg;
   }
   if (slowest == nullptr) return;
   slowest->lose(why, true);
@@ -87,12 +89,12 @@ void FedSession::cut_slowest(const std::string& why) {
 }
 
 bool FedSession::blocked() const {
-  return std::any_of(legs_.begin(), legs_.end(), [](const auto& leg) { return leg->blocked(); });
+  return std::any_of(legs_.begin(), legs_.end(), [](const ReplicaLeg& leg) { return leg.blocked(); });
 }
 
 bool FedSession::over() const {
-  return streams_->closed() && std::all_of(legs_.begin(), legs_.end(), [](const auto& leg) {
-           return leg->phase() == ReplicaLeg::Phase::over;
+  return streams_->closed() && std::all_of(legs_.begin(), legs_.end(), [](const ReplicaLeg& leg) {
+           return leg.phase() == ReplicaLeg::Phase::over;
          });
 }
 

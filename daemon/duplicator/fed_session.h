@@ -1,9 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <forward_list>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "duplicator/replica_leg.h"
 #include "stream/retention.h"
@@ -42,7 +42,8 @@ class FedSession {
   [[nodiscard]] std::uint64_t resident() const { return input_.resident() + output_.resident(); }
   [[nodiscard]] std::uint64_t on_disk() const { return input_.on_disk(); }
   [[nodiscard]] stream::SessionStreams& streams() { return *streams_; }
-  [[nodiscard]] const std::vector<std::unique_ptr<ReplicaLeg>>& legs() const { return legs_; }
+  [[nodiscard]] std::forward_list<ReplicaLeg>& legs() { return legs_; }
+  [[nodiscard]] const std::forward_list<ReplicaLeg>& legs() const { return legs_; }
   [[nodiscard]] Port& port() const { return port_; }
   [[nodiscard]] Account account(const ReplicaLeg& leg) const;
   [[nodiscard]] SessionRecord record(const ReplicaLeg& leg) const;
@@ -61,7 +62,7 @@ class FedSession {
   Port& port_;
   stream::Retention input_;
   stream::Retention output_;
-  std::vector<std::unique_ptr<ReplicaLeg>> legs_;
+  std::forward_list<ReplicaLeg> legs_;  // nearly always one: the list is a pointer
   std::int64_t last_news_ms_ = 0;
   std::uint64_t seen_ = 0;
   bool restless_ = false;

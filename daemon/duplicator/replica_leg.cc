@@ -184,7 +184,7 @@ void ReplicaLeg::lose(std::string why, bool by_us) {
     checker_.close();
   else
     checker_.replica_left(why);
-  lost_why_ = std::move(why);
+  lost_why_ = std::make_unique<std::string>(std::move(why));
   if (leg_.fd) net::reset_and_close(std::move(leg_.fd));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "divergence/checker.h"
@@ -67,7 +68,7 @@ class ReplicaLeg {
   [[nodiscard]] const divergence::Checker& checker() const { return checker_; }
   [[nodiscard]] bool is_lost() const { return is_lost_; }
   [[nodiscard]] bool overflowed() const { return overflowed_; }
-  [[nodiscard]] const std::string& lost_why() const { return lost_why_; }
+  [[nodiscard]] std::string lost_why() const { return lost_why_ ? *lost_why_ : std::string(); }
 
   /// Its sums as they stand, given what production moved and what the logs can still give.
   [[nodiscard]] Account account(std::uint64_t due, std::uint64_t produced,
@@ -94,7 +95,7 @@ class ReplicaLeg {
   bool loading_ = false;
   bool is_lost_ = false;
   bool overflowed_ = false;
-  std::string lost_why_;
+  std::unique_ptr<std::string> lost_why_;
 };
 
 }  // namespace parikshan::duplicator

@@ -36,6 +36,7 @@ constexpr std::int64_t sweep_ms = 100;                      // restless sessions
 constexpr std::uint64_t output_kept = std::uint64_t{256} << 10;
 constexpr int events_at_once = 512;
 constexpr int niceness = 10;
+constexpr int niceness_in_danger = 0;
 constexpr int most_cuts_a_round = 16;
 
 }  // namespace
@@ -110,8 +111,7 @@ void ReplicaThread::run_and_wait(const std::function<void()>& command) {
 
 void ReplicaThread::run() {
   ::pthread_setname_np(::pthread_self(), "replica");
-  // Of this thread only: Linux gives each one a nice value of its own.
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), niceness);
+  set_niceness(niceness);
   while (!stopping_) {
     const std::int64_t began = now_ns();
     round();
@@ -120,13 +120,22 @@ void ReplicaThread::run() {
   }
 }
 
+/// Of this thread only: Linux gives each one a nice value of its own. Going back down takes
+/// privilege; without it the first value stays.
+void ReplicaThread::set_niceness(int value) {
+  if (niceness_ == value) return;
+  niceness_ = value;
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), value);
+}
+
 /// Waits for the next round: not at all, for a pause, or until there is news.
 void ReplicaThread::wait() {
   if (moved_ >= bulk) return;
   const bool idle = moved_ == 0 && turns_.empty();
   if (idle && news_.go_to_sleep()) {
     pollfd watched{epoll_.get(), POLLIN, 0};
-    ::poll(&watched, 1, restless_.empty() ? -1 : static_cast<int>(sweep_ms));
+    const bool awaited = !restless_.empty() || pool_.cooling();
+    ::poll(&watched, 1, awaited ? static_cast<int>(sweep_ms) : -1);
     news_.awake();
     return;
   }
@@ -161,6 +170,10 @@ void ReplicaThread::round() {
     turn(session);
   }
   relieve();
+  // Bytes that pile up although the replicas take what they get mean that this thread starves.
+  const bool danger = pool_.used() > pool_.memory() / 8 && !blocked_;
+  if (danger || pool_.used() < pool_.memory() / 32)
+    set_niceness(danger ? niceness_in_danger : niceness);
   for (std::size_t i = 0; i < to_detach_.size(); ++i) {
     const auto [replica, why] = to_detach_[i];
     detach(*replica, why);
@@ -248,7 +261,7 @@ void ReplicaThread::turn(FedSession* session) {
 
 /// Draws the conclusions from a session's turn.
 void ReplicaThread::settle(FedSession* session) {
-  for (const auto& leg : session->legs()) judge(*session, *leg);
+  for (ReplicaLeg& leg : session->legs()) judge(*session, leg);
   if (session->blocked()) blocked_ = true;
   if ((session->restless() || session->over()) && !session->listed_restless) {
     session->listed_restless = true;
@@ -302,11 +315,11 @@ void ReplicaThread::relieve() {
 }
 
 void ReplicaThread::close(FedSession* session) {
-  for (const auto& leg : session->legs()) {
-    judge(*session, *leg);
-    Replica& replica = leg->replica();
+  for (ReplicaLeg& leg : session->legs()) {
+    judge(*session, leg);
+    Replica& replica = leg.replica();
     --replica.sessions_open;
-    replica.keep(session->record(*leg));
+    replica.keep(session->record(leg));
   }
   ended_messages_ += session->streams().client_to_production.appends();
   sessions_[session->index] = sessions_.back();
@@ -343,9 +356,9 @@ void ReplicaThread::detach(Replica& replica, const std::string& why) {
   replica.detached_why = why;
   replica.port.replicas_wanting.fetch_sub(1);
   for (FedSession* session : sessions_) {
-    for (const auto& leg : session->legs()) {
-      if (&leg->replica() != &replica || leg->phase() == ReplicaLeg::Phase::over) continue;
-      leg->lose("the replica was detached", true);
+    for (ReplicaLeg& leg : session->legs()) {
+      if (&leg.replica() != &replica || leg.phase() == ReplicaLeg::Phase::over) continue;
+      leg.lose("the replica was detached", true);
       list(session);
     }
   }
@@ -360,8 +373,8 @@ void ReplicaThread::change(divergence::Masks masks, ReplicaSettings settings) {
 Account ReplicaThread::totals(const Replica& replica) const {
   Account sum = replica.ended;
   for (const FedSession* session : sessions_) {
-    for (const auto& leg : session->legs()) {
-      if (&leg->replica() == &replica) sum += session->account(*leg);
+    for (const ReplicaLeg& leg : session->legs()) {
+      if (&leg.replica() == &replica) sum += session->account(leg);
     }
   }
   return sum;
@@ -371,9 +384,9 @@ std::vector<SessionRecord> ReplicaThread::open_records(const Replica& replica,
                                                        std::size_t most) const {
   std::vector<SessionRecord> records;
   for (const FedSession* session : sessions_) {
-    for (const auto& leg : session->legs()) {
+    for (const ReplicaLeg& leg : session->legs()) {
       if (records.size() >= most) return records;
-      if (&leg->replica() == &replica) records.push_back(session->record(*leg));
+      if (&leg.replica() == &replica) records.push_back(session->record(leg));
     }
   }
   return records;

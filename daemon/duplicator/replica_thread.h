@@ -82,6 +82,7 @@ class ReplicaThread {
   void run();
   void round();
   void wait();
+  void set_niceness(int value);
   void hear_sockets();
   void hear_news();
   FedSession* open(stream::SessionStreams* streams);
@@ -122,6 +123,7 @@ class ReplicaThread {
   std::int64_t next_sweep_ms_ = 0;
   std::uint64_t ended_messages_ = 0;
   bool blocked_ = false;
+  int niceness_ = 0;
 };
 
 }  // namespace parikshan::duplicator

@@ -72,12 +72,6 @@ Result<void> Instance::build() {
       descriptor_limit_ - std::min(descriptor_limit_ / 4, control_reserve);
   context_.small_chunks_only = policy_.buffer.session < least_quota_for_large_chunks;
 
-  for (const policy::Duplicate& duplicate : policy_.duplicates) {
-    Result<ListeningPort> port = open_port(duplicate);
-    if (!port) return port.error();
-    ports_.push_back(std::make_unique<ListeningPort>(std::move(port.value())));
-  }
-
   auto pool = stream::ChunkPool::create(policy_.buffer.memory,
                                         policy_.buffer.prefault == policy::Prefault::full);
   if (!pool) return pool.error();
@@ -109,6 +103,13 @@ Result<void> Instance::build() {
     workers_.push_back(std::move(worker.value()));
   }
   for (const auto& worker : workers_) worker->set_peers(peers);
+
+  // Last: a client that connects is to be served at once.
+  for (const policy::Duplicate& duplicate : policy_.duplicates) {
+    Result<ListeningPort> port = open_port(duplicate);
+    if (!port) return port.error();
+    ports_.push_back(std::make_unique<ListeningPort>(std::move(port.value())));
+  }
   return {};
 }
 

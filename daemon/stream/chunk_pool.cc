@@ -26,10 +26,10 @@ namespace parikshan::stream {
 namespace {
 
 constexpr std::uint32_t none = 0xffffffffU;
-constexpr std::uint32_t least_warm = 16;       // 2 MiB, kept warm even when all is idle
+constexpr std::uint32_t least_warm = 4;        // 512 KiB, kept warm even when all is idle
 constexpr std::uint32_t most_ahead = 512;      // 64 MiB, the furthest the warmer runs ahead
 constexpr std::uint32_t most_stock = 16384;    // small chunks kept split, 64 MiB
-constexpr std::int64_t cooling_period_ms = 10'000;
+constexpr std::int64_t cooling_period_ms = 500;  // what was not used all through it is surplus
 
 std::uint64_t pack(std::uint64_t previous, std::uint32_t index) {
   return (((previous >> 32) + 1) << 32) | index;
@@ -210,13 +210,12 @@ void ChunkPool::regroup() {
 }
 
 void ChunkPool::tend(std::int64_t now_ms) {
-  // The stock of small chunks follows what was out at the start of a round, and falls slowly. What
-  // is above it is joined to blocks again.
+  // The stock of small chunks follows what was out at the start of a round, and falls by half each
+  // cooling period. What is above it is joined to blocks again.
+  const bool cools = now_ms >= next_cooling_ms_;
   const std::uint32_t stock = small_.size();
   const auto out = static_cast<std::uint32_t>(std::min<std::uint64_t>(chunks_out(), most_stock));
-  stock_target_ = std::clamp(out, stock_target_ - std::min(stock_target_, 1 + stock_target_ / 64),
-                             most_stock);
-  stock_target_ = std::max(stock_target_, units_per_block);
+  stock_target_ = std::max(out, cools ? stock_target_ / 2 : stock_target_);
   const UnitLinks units{meta_};
   const BlockLinks links{block_link_.get()};
   if (warm_.size() + cold_.size() < blocks_ / 8 + 1) {
@@ -229,7 +228,10 @@ void ChunkPool::tend(std::int64_t now_ms) {
       hold(unit);
     }
   }
-  if (resident_always_) return;
+  if (resident_always_) {
+    if (cools) next_cooling_ms_ = now_ms + cooling_period_ms;
+    return;
+  }
 
   const std::uint32_t warm = warm_.size();
   const std::uint32_t cold = cold_.size();
@@ -243,9 +245,11 @@ void ChunkPool::tend(std::int64_t now_ms) {
     warmer_->wake.notify_one();
   }
   warm_low_ = std::min(warm_low_, warm);
-  if (now_ms < next_cooling_ms_) return;
+  if (!cools) return;
   if (next_cooling_ms_ != 0) {
-    for (std::uint32_t i = least_warm; i < warm_low_; ++i) {
+    // Half of the surplus each time: a load that pauses for a moment finds most of it again.
+    const std::uint32_t surplus = warm_low_ > least_warm ? warm_low_ - least_warm : 0;
+    for (std::uint32_t i = 0; i < (surplus + 1) / 2; ++i) {
       const std::uint32_t block = warm_.pop(links);
       if (block == none) break;
       cool(block);
@@ -282,6 +286,10 @@ void ChunkPool::warmer() {
     hold.lock();
     if (block == none) warmer_->wanted = 0;
   }
+}
+
+bool ChunkPool::cooling() const {
+  return !resident_always_ && (warm_.size() > least_warm || small_.size() > stock_target_ || stock_target_ > 0);
 }
 
 std::uint64_t ChunkPool::resident() const {

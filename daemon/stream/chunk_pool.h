@@ -65,6 +65,8 @@ class ChunkPool {
   [[nodiscard]] std::uint64_t used() const {
     return (out_.load(std::memory_order_relaxed) & out_units) * small_chunk;
   }
+  /// There is idle memory that the next calls of tend() give back.
+  [[nodiscard]] bool cooling() const;
   /// Bytes that were faulted in and not given back.
   [[nodiscard]] std::uint64_t resident() const;
   [[nodiscard]] std::uint64_t chunks_out() const {

@@ -120,11 +120,7 @@ void Retention::release(std::uint64_t offset) {
     ++head_;
   }
   if (empty()) {
-    // An idle session should cost nothing: the list's own memory goes as well when it grew.
-    if (extents_.capacity() > 8)
-      std::vector<Extent>().swap(extents_);
-    else
-      extents_.clear();
+    std::vector<Extent>().swap(extents_);  // an idle session costs nothing
     head_ = 0;
   } else if (head_ > 64 && head_ * 2 > extents_.size()) {
     extents_.erase(extents_.begin(), extents_.begin() + static_cast<std::ptrdiff_t>(head_));

@@ -30,6 +30,7 @@ TEST_F(ControlSocketTest, AStaleSocketIsReplacedAndALiveOneIsNot) {
   // As a daemon that was killed leaves it: the file stays, nobody listens.
   server.reset();
   EXPECT_FALSE(std::filesystem::exists(path));
+  std::filesystem::create_directory(std::filesystem::path(path).parent_path());
   const auto address = net::Address::parse("unix:" + path);
   Fd stale(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   ASSERT_EQ(::bind(stale.get(), address->data(), address->size()), 0);
@@ -43,6 +44,7 @@ TEST_F(ControlSocketTest, AStaleSocketIsReplacedAndALiveOneIsNot) {
 
 TEST_F(ControlSocketTest, WhatIsNoSocketIsLeftAlone) {
   server.reset();
+  std::filesystem::create_directory(std::filesystem::path(path).parent_path());
   std::ofstream(path) << "precious";
   Server other(source);
   EXPECT_FALSE(other.listen(path, "no-such-group").ok());

@@ -77,7 +77,7 @@ class FedSessionTest : public testing::Test {
       streams = next;
     }
   }
-  ReplicaLeg& leg() { return *session_->legs().front(); }
+  ReplicaLeg& leg() { return session_->legs().front(); }
   SessionRecord record() { return session_->record(leg()); }
 
   std::unique_ptr<stream::ChunkPool> pool_;

@@ -215,7 +215,7 @@ class Drive {
         break;
       default:
         if (random_() % 16 == 0)
-          session_->legs()[random_() % servers_.size()]->lose("a random detach", true);
+          std::next(session_->legs().begin(), static_cast<long>(random_() % servers_.size()))->lose("a random detach", true);
     }
   }
 
@@ -258,7 +258,7 @@ class Drive {
 
   void check() {
     for (std::size_t i = 0; i < servers_.size(); ++i) {
-      const ReplicaLeg& leg = *session_->legs()[i];
+      const ReplicaLeg& leg = *std::next(session_->legs().begin(), static_cast<long>(i));
       const Account a = session_->account(leg);
       SCOPED_TRACE(testing::Message() << "replica " << i << " " << leg.lost_why());
       EXPECT_EQ(a.due, due_);
@@ -296,7 +296,7 @@ class Drive {
     seen_.dry += streams().client_to_production.broken() || streams().production_to_client.broken();
     seen_.spilled += spilled_;
     for (std::size_t i = 0; i < servers_.size(); ++i) {
-      const ReplicaLeg& leg = *session_->legs()[i];
+      const ReplicaLeg& leg = *std::next(session_->legs().begin(), static_cast<long>(i));
       const Server& server = *servers_[i];
       const SessionRecord record = session_->record(leg);
       SCOPED_TRACE(testing::Message()

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,16 +18,20 @@
 
 namespace parikshan::net {
 
-/// A listening TCP socket on a port of 127.0.0.1 that was free. `receive_buffer` in bytes; 0: the
-/// kernel's choice.
+/// A listening TCP socket on a port of 127.0.0.1 that was free. `receive_buffer` in bytes, and
+/// the sender's is small as well; 0: the kernel's choice.
 inline Fd listen_on_loopback(Address& address, int receive_buffer = 0) {
   Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   sockaddr_storage storage{};
   auto* const v4 = reinterpret_cast<sockaddr_in*>(&storage);  // NOLINT: the socket API's own cast
   v4->sin_family = AF_INET;
   v4->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (receive_buffer > 0)
+  if (receive_buffer > 0) {
+    // The kernel sizes the sender's buffer by the segments, which are 64 KiB on loopback.
+    const int segment = 1000;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+  }
   socklen_t length = sizeof(sockaddr_in);
   auto* const name = reinterpret_cast<sockaddr*>(&storage);  // NOLINT: the socket API's own cast
   EXPECT_EQ(::bind(fd.get(), name, length), 0);
