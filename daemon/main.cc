@@ -23,9 +23,9 @@ constexpr int exit_usage = 2;
 constexpr int exit_config = 78;  // sysexits.h: EX_CONFIG; systemd does not restart after it
 
 struct Options {
-  std::string name;        // of a policy in the configured folders
-  std::string file;        // --foreground FILE
-  std::string runtime;     // folder of control sockets
+  std::string name;     // of a policy in the configured folders
+  std::string file;     // --foreground FILE
+  std::string runtime;  // folder of control sockets
 };
 
 constexpr const char* usage =
@@ -60,7 +60,8 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
       status = 0;
       return std::nullopt;
     }
-    if (values.count("debug") != 0) log::set_level(log::Level::debug);
+    if (values.count("debug") != 0)
+      log::set_level(log::Level::debug);
   } catch (const std::exception& problem) {
     fmt::print(stderr, "parikshand: {}\n{}", problem.what(), usage);
     return std::nullopt;
@@ -69,7 +70,8 @@ std::optional<Options> parse_options(int argc, char** argv, int& status) {
     fmt::print(stderr, "parikshand: name one policy, or one file with --foreground\n{}", usage);
     return std::nullopt;
   }
-  if (options.runtime.empty()) options.runtime = control::runtime_directory();
+  if (options.runtime.empty())
+    options.runtime = control::runtime_directory();
   return options;
 }
 
@@ -77,13 +79,13 @@ int run(int argc, char** argv) {
   // The command line names one policy.
   int status = 0;
   const std::optional<Options> options = parse_options(argc, argv, status);
-  if (!options) return status;
+  if (!options)
+    return status;
 
   // The policy is whole and valid, or nothing is started.
   const auto load = [options = *options] {
-    return options.file.empty()
-               ? policy::load_name(options.name, config::Roots::system())
-               : policy::load_file(options.file);
+    return options.file.empty() ? policy::load_name(options.name, config::Roots::system())
+                                : policy::load_file(options.file);
   };
   const policy::Loaded loaded = load();
   if (!loaded.policy) {

@@ -86,7 +86,7 @@ def pytest(build_folder, log, limit, arguments=(), env=None):
     status = run(["/usr/bin/python3", "-m", "pytest", "-q", "-x" if os.environ.get("FAIL_FAST") else
                   "-q", "-p", "no:cacheprovider", "--durations=15", f"--junitxml={report}",
                   "tests/net", *arguments], log, limit,
-                 {**SANITIZERS, "PARIKSHAN_BUILD": str(build_folder), **(env or {})})
+                 {**SANITIZERS, "PARIKSHAND_BUILD": str(build_folder), **(env or {})})
     return counted(report, status)
 
 

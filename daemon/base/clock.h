@@ -11,6 +11,8 @@ inline std::int64_t now_ns() {
              std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
-inline std::int64_t now_ms() { return now_ns() / 1'000'000; }
+inline std::int64_t now_ms() {
+  return now_ns() / 1'000'000;
+}
 
 }  // namespace parikshan

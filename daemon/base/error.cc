@@ -6,7 +6,8 @@
 namespace parikshan {
 
 std::string Error::text() const {
-  if (errnum == 0) return message;
+  if (errnum == 0)
+    return message;
   return message + ": " + std::generic_category().message(errnum);
 }
 

@@ -1,6 +1,6 @@
 // parikshand sits beside databases for months; reading a policy, resolving a group and linking a
-// dozen libraries happens once. Half of what is resident after that are pages of files that are never
-// looked at again, many of them mapped only because the kernel maps sixteen at a time.
+// dozen libraries happens once. Half of what is resident after that are pages of files that are
+// never looked at again, many of them mapped only because the kernel maps sixteen at a time.
 #include "base/footprint.h"
 
 #include <malloc.h>
@@ -41,11 +41,12 @@ void drop_startup_pages() {
   std::ifstream smaps("/proc/self/smaps");
   Mapping mapping;
   for (std::string line; std::getline(smaps, line);) {
-    if (parse_mapping(line, mapping)) continue;
+    if (parse_mapping(line, mapping))
+      continue;
     unsigned long kilobytes = 0;
     // Read-only data that the linker relocated is private to the process and would be lost.
-    if (mapping.droppable &&
-        std::sscanf(line.c_str(), "Private_Dirty: %lu kB", &kilobytes) == 1 && kilobytes == 0)
+    if (mapping.droppable && std::sscanf(line.c_str(), "Private_Dirty: %lu kB", &kilobytes) == 1 &&
+        kilobytes == 0)
       clean.push_back(mapping);
   }
   for (const Mapping& code : clean) {

@@ -7,7 +7,8 @@ namespace parikshan {
 
 Result<Fd> make_event_fd() {
   Fd event(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  if (!event) return errno_error("make an event descriptor");
+  if (!event)
+    return errno_error("make an event descriptor");
   return event;
 }
 

@@ -34,8 +34,10 @@ class Mailbox {
   template <class Before>
   void post(Node* node, Before&& before_queued) {
     MailboxHook<Node>& hook = node->*Hook;
-    if (hook.queued.load(std::memory_order_seq_cst)) return;
-    if (hook.queued.exchange(true, std::memory_order_seq_cst)) return;
+    if (hook.queued.load(std::memory_order_seq_cst))
+      return;
+    if (hook.queued.exchange(true, std::memory_order_seq_cst))
+      return;
     before_queued();
     Node* head = head_.load(std::memory_order_relaxed);
     do {
@@ -70,7 +72,8 @@ class Mailbox {
   /// The taker is about to wait for event_fd(). False when there are nodes already.
   bool go_to_sleep() {
     asleep_.store(true, std::memory_order_seq_cst);
-    if (head_.load(std::memory_order_seq_cst) == nullptr) return true;
+    if (head_.load(std::memory_order_seq_cst) == nullptr)
+      return true;
     asleep_.store(false, std::memory_order_seq_cst);
     return false;
   }

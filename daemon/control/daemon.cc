@@ -20,7 +20,8 @@ constexpr int drain_poll_ms = 20;
 sigset_t taken_signals() {
   sigset_t set;
   ::sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP})
+    ::sigaddset(&set, signal);
   return set;
 }
 
@@ -35,7 +36,8 @@ void Daemon::block_signals() {
 Result<void> Daemon::open(const std::string& socket) {
   const sigset_t set = taken_signals();
   signals_.reset(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-  if (!signals_) return errno_error("take signals");
+  if (!signals_)
+    return errno_error("take signals");
   clock_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
   const itimerspec every_second{{1, 0}, {1, 0}};
   if (!clock_ || ::timerfd_settime(clock_.get(), 0, &every_second, nullptr) != 0)
@@ -49,15 +51,19 @@ Result<void> Daemon::run() {
   tell_manager();
   std::int64_t drain_until = 0;
   while (true) {
-    pollfd watched[] = {{signals_.get(), POLLIN, 0},
-                        {clock_.get(), POLLIN, 0},
-                        {server_->epoll_fd(), POLLIN, 0}};
+    pollfd watched[] = {
+        {signals_.get(), POLLIN, 0}, {clock_.get(), POLLIN, 0}, {server_->epoll_fd(), POLLIN, 0}};
     const int ready = ::poll(watched, 3, stopping_ ? drain_poll_ms : -1);
-    if (ready < 0 && errno != EINTR) return errno_error("wait on the control thread");
-    if (watched[0].revents != 0) on_signal();
-    if (watched[1].revents != 0) tick();
-    if (watched[2].revents != 0) server_->dispatch();
-    if (!stopping_) continue;
+    if (ready < 0 && errno != EINTR)
+      return errno_error("wait on the control thread");
+    if (watched[0].revents != 0)
+      on_signal();
+    if (watched[1].revents != 0)
+      tick();
+    if (watched[2].revents != 0)
+      server_->dispatch();
+    if (!stopping_)
+      continue;
     if (drain_until == 0) {
       ::sd_notify(0, "STOPPING=1\nSTATUS=draining");
       instance_.drain();
@@ -65,7 +71,8 @@ Result<void> Daemon::run() {
       log::notice("stopping: {} open sessions drain for up to {}", instance_.open_sessions(),
                   format_duration(instance_.drain_timeout()));
     }
-    if (hurry_ || instance_.open_sessions() == 0 || now_ms() >= drain_until) break;
+    if (hurry_ || instance_.open_sessions() == 0 || now_ms() >= drain_until)
+      break;
   }
   if (const auto open = instance_.open_sessions(); open > 0)
     log::notice("{} sessions are still open and are closed now", open);
@@ -93,7 +100,8 @@ void Daemon::on_signal() {
 
 Result<void> Daemon::reload() {
   const policy::Loaded loaded = load_();
-  if (!loaded.policy) return Error{config::format_diagnostics(loaded.diagnostics)};
+  if (!loaded.policy)
+    return Error{config::format_diagnostics(loaded.diagnostics)};
   return instance_.change_to(*loaded.policy);
 }
 
@@ -106,12 +114,14 @@ void Daemon::tick() {
 
 void Daemon::tell_manager() {
   static const bool managed = std::getenv("NOTIFY_SOCKET") != nullptr;
-  if (!managed) return;
+  if (!managed)
+    return;
   ::sd_notify(0, "WATCHDOG=1");
   const instance::InstanceSnapshot now = status();
   std::string says = fmt::format("{}, {} sessions open{}", instance::to_string(now.state),
                                  instance_.open_sessions(), now.accepting ? "" : ", not accepting");
-  if (says == said_) return;
+  if (says == said_)
+    return;
   said_ = std::move(says);
   ::sd_notify(0, ("STATUS=" + said_).c_str());
 }

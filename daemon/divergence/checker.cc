@@ -31,9 +31,10 @@ std::string_view text_of(const iovec& part) {
 
 std::size_t equal_prefix(std::string_view a, std::string_view b) {
   const std::size_t n = std::min(a.size(), b.size());
-  if (std::memcmp(a.data(), b.data(), n) == 0) return n;
-  return static_cast<std::size_t>(std::mismatch(a.begin(), a.begin() + static_cast<long>(n),
-                                                b.begin()).first - a.begin());
+  if (std::memcmp(a.data(), b.data(), n) == 0)
+    return n;
+  return static_cast<std::size_t>(
+      std::mismatch(a.begin(), a.begin() + static_cast<long>(n), b.begin()).first - a.begin());
 }
 
 /// Up to `most` bytes of production's output from `offset` on, as far as they are held.
@@ -57,7 +58,8 @@ struct Line {
 Line first_line(std::string_view text) {
   text = text.substr(0, longest_line);
   const std::size_t end = text.find('\n');
-  if (end != std::string_view::npos) return {text.substr(0, end + 1), true};
+  if (end != std::string_view::npos)
+    return {text.substr(0, end + 1), true};
   return {text, text.size() == longest_line};
 }
 
@@ -77,17 +79,21 @@ std::size_t Checker::room() const {
 }
 
 std::uint64_t Checker::needed_from() const {
-  if (closed_) return UINT64_MAX;
-  if (blocks_ && !blocks_->empty()) return blocks_->back().offset + blocks_->back().length;
+  if (closed_)
+    return UINT64_MAX;
+  if (blocks_ && !blocks_->empty())
+    return blocks_->back().offset + blocks_->back().length;
   return masks_.empty() ? position_ : std::min(position_, line_start_);
 }
 
 void Checker::take(std::string_view bytes, stream::Retention& production) {
   answered_ += bytes.size();
-  if (closed_) return;
+  if (closed_)
+    return;
   if (!ahead_) {
     compare(bytes, production, false, false);
-    if (!bytes.empty()) ahead_ = std::make_unique<std::string>(bytes);
+    if (!bytes.empty())
+      ahead_ = std::make_unique<std::string>(bytes);
   } else {
     ahead_->append(bytes);
     step(production, false, false);
@@ -95,7 +101,8 @@ void Checker::take(std::string_view bytes, stream::Retention& production) {
 }
 
 void Checker::step(stream::Retention& production, bool production_ended, bool idle) {
-  if (closed_) return;
+  if (closed_)
+    return;
   if (ahead_) {
     std::string_view replica = *ahead_;
     const std::size_t before = replica.size();
@@ -130,7 +137,8 @@ void Checker::compare(std::string_view& replica, stream::Retention& production,
     }
     std::array<iovec, 8> parts{};
     std::size_t filled = 0;
-    if (production.view(position_, parts, filled) != stream::Retention::Outcome::bytes) return;
+    if (production.view(position_, parts, filled) != stream::Retention::Outcome::bytes)
+      return;
     for (std::size_t i = 0; i < filled && !replica.empty(); ++i) {
       std::string_view ours = text_of(parts[i]).substr(0, replica.size());
       if (position_ < unchecked_until_) {
@@ -141,9 +149,11 @@ void Checker::compare(std::string_view& replica, stream::Retention& production,
       const std::size_t equal = equal_prefix(ours, replica);
       const bool same = equal == ours.size();
       advance(replica, ours.substr(0, equal));
-      if (same) continue;
+      if (same)
+        continue;
       if (!masks_.empty()) {
-        if (!compare_line(replica, production, production_ended, idle)) return;
+        if (!compare_line(replica, production, production_ended, idle))
+          return;
         break;
       }
       differ(position_, replica, &production, "the bytes differ");
@@ -157,7 +167,8 @@ void Checker::compare(std::string_view& replica, stream::Retention& production,
 void Checker::advance(std::string_view& replica, std::string_view equal) {
   if (!masks_.empty()) {
     const std::size_t end = equal.rfind('\n');
-    if (end != std::string_view::npos) line_start_ = position_ + end + 1;
+    if (end != std::string_view::npos)
+      line_start_ = position_ + end + 1;
     if (position_ + equal.size() - line_start_ > longest_line)
       line_start_ = position_ + equal.size();
   }
@@ -186,8 +197,8 @@ bool Checker::compare_line(std::string_view& replica, stream::Retention& product
   // Up to position_ both lines are equal, so production's beginning is the replica's as well.
   const auto prefix = static_cast<std::size_t>(position_ - line_start_);
   const std::string ours_text = copy_from(production, line_start_, longest_line);
-  const std::string theirs_text = ours_text.substr(0, prefix) + std::string(replica.substr(
-                                      0, longest_line));
+  const std::string theirs_text =
+      ours_text.substr(0, prefix) + std::string(replica.substr(0, longest_line));
   const Line ours = first_line(ours_text);
   const Line theirs = first_line(theirs_text);
   const bool ours_complete = ours.complete || production_ended || idle;
@@ -219,11 +230,14 @@ void Checker::compare_block(std::string_view& replica) {
   if (check) {
     XXH3_64bits_update(&hashing_->state, replica.data(), part);
     if (hashing_->head.size() < context_after)
-      hashing_->head.append(replica.substr(0, std::min(part, context_after - hashing_->head.size())));
+      hashing_->head.append(
+          replica.substr(0, std::min(part, context_after - hashing_->head.size())));
   }
   pass(replica, part, part);
-  if (!block.known) skipped_ += part;
-  if (done + part < block.length) return;
+  if (!block.known)
+    skipped_ += part;
+  if (done + part < block.length)
+    return;
   if (check && XXH3_64bits_digest(&hashing_->state) != block.hash) {
     differ(block.offset, hashing_->head, nullptr,
            fmt::format("a block of {} bytes differs; production's bytes were not kept so long",
@@ -232,17 +246,21 @@ void Checker::compare_block(std::string_view& replica) {
   }
   hashing_.reset();
   blocks_->pop_front();
-  if (blocks_->empty()) blocks_.reset();
+  if (blocks_->empty())
+    blocks_.reset();
 }
 
 void Checker::shed(stream::Retention& production, std::uint64_t keep) {
-  if (closed_) return;
+  if (closed_)
+    return;
   std::uint64_t from = blocks_ ? needed_from() : position_;
   while (production.end() > from && production.end() - from > keep) {
     const std::uint64_t boundary = from - from % block_size + block_size;
     const std::uint64_t whole = boundary - from;
-    if (production.end() - from < whole) break;
-    if (!blocks_) blocks_ = std::make_unique<std::deque<Block>>();
+    if (production.end() - from < whole)
+      break;
+    if (!blocks_)
+      blocks_ = std::make_unique<std::deque<Block>>();
     if (!masks_.empty() || blocks_->size() >= most_blocks) {
       if (blocks_->empty() || blocks_->back().known ||
           blocks_->back().length > UINT32_MAX - block_size)
@@ -250,8 +268,8 @@ void Checker::shed(stream::Retention& production, std::uint64_t keep) {
       blocks_->back().length += static_cast<std::uint32_t>(whole);
     } else {
       const std::string bytes = copy_from(production, from, whole);
-      blocks_->push_back({from, static_cast<std::uint32_t>(whole), true,
-                          XXH3_64bits(bytes.data(), bytes.size())});
+      blocks_->push_back(
+          {from, static_cast<std::uint32_t>(whole), true, XXH3_64bits(bytes.data(), bytes.size())});
     }
     from = boundary;
   }
@@ -259,7 +277,8 @@ void Checker::shed(stream::Retention& production, std::uint64_t keep) {
 
 void Checker::differ(std::uint64_t offset, std::string_view replica, stream::Retention* production,
                      std::string why) {
-  if (first_) return;
+  if (first_)
+    return;
   first_ = std::make_unique<Difference>();
   first_->production_offset = offset;
   first_->replica_offset = replica_position_ + (offset - position_);
@@ -277,12 +296,14 @@ void Checker::differ(std::uint64_t offset, std::string_view replica, stream::Ret
   }
   first_->context_before = static_cast<std::uint32_t>(context.size());
   first_->production = context;
-  if (production != nullptr) first_->production += copy_from(*production, offset, context_after);
+  if (production != nullptr)
+    first_->production += copy_from(*production, offset, context_after);
   first_->replica = context + std::string(replica.substr(0, context_after));
 }
 
 void Checker::replica_left(const std::string& why) {
-  if (closed_) return;
+  if (closed_)
+    return;
   differ(position_, {}, nullptr, why);
   close();
 }

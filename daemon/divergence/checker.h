@@ -17,7 +17,7 @@ struct Difference {
   std::uint64_t production_offset = 0;  ///< of the first differing byte, in production's output
   std::uint64_t replica_offset = 0;     ///< of the same place in the replica's output
   std::string why;
-  std::uint32_t context_before = 0;     ///< bytes of both texts that stand before the difference
+  std::uint32_t context_before = 0;  ///< bytes of both texts that stand before the difference
   std::string production;
   std::string replica;
 };
@@ -90,8 +90,8 @@ class Checker {
   void compare(std::string_view& replica, stream::Retention& production, bool production_ended,
                bool idle);
   void compare_block(std::string_view& replica);
-  bool compare_line(std::string_view& replica, stream::Retention& production,
-                    bool production_ended, bool idle);
+  bool compare_line(std::string_view& replica, stream::Retention& production, bool production_ended,
+                    bool idle);
   void advance(std::string_view& replica, std::string_view equal);
   void pass(std::string_view& replica, std::size_t replica_bytes, std::size_t production_bytes);
   void differ(std::uint64_t offset, std::string_view replica, stream::Retention* production,
@@ -102,16 +102,16 @@ class Checker {
   std::uint64_t replica_position_ = 0;  // in the replica's
   std::uint64_t answered_ = 0;
   std::uint64_t skipped_ = 0;
-  std::uint64_t line_start_ = 0;        // in production's output; kept up only with masks
-  std::uint64_t equal_since_ = 0;       // in production's output: from here on all were equal
-  std::uint64_t unchecked_until_ = 0;   // the end of a block that is known to differ
+  std::uint64_t line_start_ = 0;       // in production's output; kept up only with masks
+  std::uint64_t equal_since_ = 0;      // in production's output: from here on all were equal
+  std::uint64_t unchecked_until_ = 0;  // the end of a block that is known to differ
   std::uint64_t blocks_differing_ = 0;
   // Of thousands of idle sessions none has any of these, so they are behind pointers.
-  std::unique_ptr<std::string> ahead_;  // never empty
+  std::unique_ptr<std::string> ahead_;         // never empty
   std::unique_ptr<std::deque<Block>> blocks_;  // oldest first, from position_ on
-  std::unique_ptr<Hashing> hashing_;    // of the replica's part of the oldest block
+  std::unique_ptr<Hashing> hashing_;           // of the replica's part of the oldest block
   std::unique_ptr<Difference> first_;
-  std::array<char, 15> tail_{};         // the last equal bytes, for the context of a difference
+  std::array<char, 15> tail_{};  // the last equal bytes, for the context of a difference
   std::uint8_t tail_length_ = 0;
   bool replica_ended_ = false;
   bool closed_ = false;

@@ -27,7 +27,8 @@ Result<Masks> Masks::compile(const std::vector<std::string>& expressions) {
 std::vector<bool> Masks::masked(std::string_view line) const {
   std::vector<bool> bytes(line.size(), false);
   std::string_view text = line;  // `$` is before the line end, whichever it is
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
+    text.remove_suffix(1);
   const re2::StringPiece whole(text.data(), text.size());
   for (const auto& expression : expressions_) {
     std::size_t from = 0;
@@ -35,7 +36,8 @@ std::vector<bool> Masks::masked(std::string_view line) const {
     while (from <= text.size() &&
            expression->Match(whole, from, text.size(), RE2::UNANCHORED, &match, 1)) {
       const auto begin = static_cast<std::size_t>(match.data() - text.data());
-      for (std::size_t i = 0; i < match.size(); ++i) bytes[begin + i] = true;
+      for (std::size_t i = 0; i < match.size(); ++i)
+        bytes[begin + i] = true;
       from = begin + std::max<std::size_t>(match.size(), 1);
     }
   }
@@ -51,12 +53,16 @@ Masks::Verdict Masks::compare(std::string_view a, std::string_view b) const {
     const bool in_a = i < a.size() && masked_a[i];
     const bool in_b = j < b.size() && masked_b[j];
     if (in_a && in_b) {
-      while (i < a.size() && masked_a[i]) ++i;
-      while (j < b.size() && masked_b[j]) ++j;
+      while (i < a.size() && masked_a[i])
+        ++i;
+      while (j < b.size() && masked_b[j])
+        ++j;
       continue;
     }
-    if (i == a.size() && j == b.size()) return {true, i, j};
-    if (in_a || in_b || i == a.size() || j == b.size() || a[i] != b[j]) return {false, i, j};
+    if (i == a.size() && j == b.size())
+      return {true, i, j};
+    if (in_a || in_b || i == a.size() || j == b.size() || a[i] != b[j])
+      return {false, i, j};
     ++i;
     ++j;
   }

@@ -12,7 +12,8 @@ constexpr std::int64_t idle_ms = 250;  // after which a line without an end is t
 void FedSession::add_leg(Replica& replica, const divergence::Masks& masks, int epoll_fd,
                          std::uint64_t descriptor_limit) {
   auto last = legs_.before_begin();
-  while (std::next(last) != legs_.end()) ++last;
+  while (std::next(last) != legs_.end())
+    ++last;
   ReplicaLeg& leg = *legs_.emplace_after(last, replica, *this, masks);
   ++replica.sessions;
   ++replica.sessions_open;
@@ -25,7 +26,8 @@ std::size_t FedSession::turn(const Limits& limits, std::int64_t now_ms, std::str
   const stream::End output_ended = streams_->production_to_client.ended();
   input_.refresh();
   output_.refresh();
-  if (const std::uint64_t seen = input_.end() + output_.end(); seen != seen_ || last_news_ms_ == 0) {
+  if (const std::uint64_t seen = input_.end() + output_.end();
+      seen != seen_ || last_news_ms_ == 0) {
     seen_ = seen;
     last_news_ms_ = now_ms;
   }
@@ -38,22 +40,27 @@ std::size_t FedSession::turn(const Limits& limits, std::int64_t now_ms, std::str
   restless_ = false;
   // Asked for behind the end: whoever ended a log has broken it before, if at all.
   const bool output_broken = streams_->production_to_client.broken();
-  ReplicaLeg::Production production{
-      input_, output_, input_ended, output_ended, output_broken, now_ms - last_news_ms_ > idle_ms,
-      now_ms};
+  ReplicaLeg::Production production{input_,       output_,       input_ended,
+                                    output_ended, output_broken, now_ms - last_news_ms_ > idle_ms,
+                                    now_ms};
   for (ReplicaLeg& leg : legs_) {
-    if (leg.phase() == ReplicaLeg::Phase::over) continue;
+    if (leg.phase() == ReplicaLeg::Phase::over)
+      continue;
     moved += leg.turn(production, scratch);
     leg.checker().shed(output_, limits.output);
-    if (leg.phase() == ReplicaLeg::Phase::over) continue;
+    if (leg.phase() == ReplicaLeg::Phase::over)
+      continue;
     const bool ending = input_ended != stream::End::open;
     if (leg.cursor() < input_.end() || leg.loading() || leg.checker().in_line() || ending)
       restless_ = true;
   }
   release();
   if (!input_.fit(limits.input))
-    cut_slowest("the session's quotas of memory and spill are used up");
-  if (port_.paced && moved > 0) streams_->resume();
+    cut_slowest(input_.disk_problem().empty()
+                    ? "the session's quotas of memory and spill are used up"
+                    : input_.disk_problem());
+  if (port_.paced && moved > 0)
+    streams_->resume();
   return moved;
 }
 
@@ -61,35 +68,42 @@ void FedSession::release() {
   std::uint64_t input_from = UINT64_MAX;
   std::uint64_t output_from = UINT64_MAX;
   for (ReplicaLeg& leg : legs_) {
-    if (leg.phase() == ReplicaLeg::Phase::over) continue;
+    if (leg.phase() == ReplicaLeg::Phase::over)
+      continue;
     input_from = std::min(input_from, leg.cursor());
     output_from = std::min(output_from, leg.checker().needed_from());
   }
   input_.release(input_from);
   output_.release(output_from);
-  if (port_.paced) streams_->client_to_production.pace(input_from);
+  if (port_.paced)
+    streams_->client_to_production.pace(input_from);
   if (input_from == UINT64_MAX && !discarding_) {
     // Nobody is left to read: the production thread need not copy any more.
     discarding_ = true;
     streams_->client_to_production.discard();
     streams_->production_to_client.discard();
-    if (port_.paced) streams_->resume();
+    if (port_.paced)
+      streams_->resume();
   }
 }
 
 void FedSession::cut_slowest(const std::string& why) {
   ReplicaLeg* slowest = nullptr;
   for (ReplicaLeg& leg : legs_) {
-    if (leg.phase() == ReplicaLeg::Phase::over) continue;
-    if (slowest == nullptr || leg.cursor() < slowest->cursor()) slowest = &leg;
+    if (leg.phase() == ReplicaLeg::Phase::over)
+      continue;
+    if (slowest == nullptr || leg.cursor() < slowest->cursor())
+      slowest = &leg;
   }
-  if (slowest == nullptr) return;
+  if (slowest == nullptr)
+    return;
   slowest->lose(why, true);
   release();
 }
 
 bool FedSession::blocked() const {
-  return std::any_of(legs_.begin(), legs_.end(), [](const ReplicaLeg& leg) { return leg.blocked(); });
+  return std::any_of(legs_.begin(), legs_.end(),
+                     [](const ReplicaLeg& leg) { return leg.blocked() || leg.loading(); });
 }
 
 bool FedSession::over() const {

@@ -36,6 +36,7 @@ class FedSession {
 
   /// Needs turns although nothing new may come: full sockets, disk, lines or ends awaited.
   [[nodiscard]] bool restless() const { return restless_; }
+  /// Waits for a socket or the disk.
   [[nodiscard]] bool blocked() const;
   /// Both sides are done with it.
   [[nodiscard]] bool over() const;
@@ -48,9 +49,9 @@ class FedSession {
   [[nodiscard]] Account account(const ReplicaLeg& leg) const;
   [[nodiscard]] SessionRecord record(const ReplicaLeg& leg) const;
 
-  bool listed = false;        // of the thread: is to have a turn
+  bool listed = false;  // of the thread: is to have a turn
   bool listed_restless = false;
-  std::size_t index = 0;      // of the thread: its place among all sessions
+  std::size_t index = 0;  // of the thread: its place among all sessions
 
  private:
   void release();

@@ -39,11 +39,13 @@ void Replica::keep(SessionRecord record) {
 }
 
 void Replica::keep(KeptDifference difference) {
-  if (differences.size() < most_differences) differences.push_back(std::move(difference));
+  if (differences.size() < most_differences)
+    differences.push_back(std::move(difference));
 }
 
 void Replica::raise(SyncState to, std::string why) {
-  if (to <= state) return;
+  if (to <= state)
+    return;
   state = to;
   reason = std::move(why);
 }

@@ -38,9 +38,9 @@ struct SessionRecord {
   std::string client;
   bool open = false;
   Account account;
-  bool is_lost = false;            ///< cut off, refused or left
-  bool overflowed = false;         ///< ... by our own quotas
-  std::uint64_t first_lost = 0;    ///< offset in the client's bytes
+  bool is_lost = false;          ///< cut off, refused or left
+  bool overflowed = false;       ///< ... by our own quotas
+  std::uint64_t first_lost = 0;  ///< offset in the client's bytes
   std::string lost_why;
   bool diverged = false;
   std::uint64_t first_divergent = 0;
@@ -72,8 +72,9 @@ struct Replica {
   std::uint64_t sessions_open = 0;
   std::uint64_t sessions_diverged = 0;
   std::uint64_t sessions_lost = 0;
-  Account ended;                     ///< of the sessions that are over
-  std::deque<SessionRecord> records; ///< of ended sessions: the first notable ones, then the latest
+  Account ended;  ///< of the sessions that are over
+  std::deque<SessionRecord>
+      records;  ///< of ended sessions: the first notable ones, then the latest
   std::size_t notable_kept = 0;
   std::deque<KeptDifference> differences;
 

@@ -18,20 +18,24 @@ namespace {
 
 constexpr std::size_t most_a_turn = std::size_t{4} << 20;
 constexpr std::size_t receive_size = std::size_t{64} << 10;
-constexpr std::int64_t patience_ms = 2'000;           // with nothing left to hear
+constexpr std::int64_t patience_ms = 2'000;             // with nothing left to hear
 constexpr std::int64_t patience_awaiting_ms = 300'000;  // with answers outstanding
 
-std::string reason_of(int errnum) { return std::generic_category().message(errnum); }
+std::string reason_of(int errnum) {
+  return std::generic_category().message(errnum);
+}
 
 }  // namespace
 
 void ReplicaLeg::connect(int epoll_fd, std::uint64_t descriptor_limit) {
   Result<Fd> fd = net::start_connect(replica_.address);
   if (!fd) {
-    lose(fd.error().text(), fd.error().errnum == EMFILE || fd.error().errnum == ENFILE);
+    lacked_descriptor_ = fd.error().errnum == EMFILE || fd.error().errnum == ENFILE;
+    lose(fd.error().text(), lacked_descriptor_);
     return;
   }
   if (static_cast<std::uint64_t>(fd->get()) >= descriptor_limit) {
+    lacked_descriptor_ = true;
     lose("no descriptor is left for replicas", true);
     return;
   }
@@ -44,9 +48,11 @@ void ReplicaLeg::connect(int epoll_fd, std::uint64_t descriptor_limit) {
 }
 
 void ReplicaLeg::note(std::uint32_t events) {
-  if (phase_ == Phase::over) return;
+  if (phase_ == Phase::over)
+    return;
   leg_.note(events);
-  if (phase_ != Phase::connecting || !leg_.writable) return;
+  if (phase_ != Phase::connecting || !leg_.writable)
+    return;
   if (const int problem = net::connect_error(leg_.fd.get()); problem != 0)
     lose("connect: " + reason_of(problem), false);
   else
@@ -55,13 +61,18 @@ void ReplicaLeg::note(std::uint32_t events) {
 
 std::size_t ReplicaLeg::turn(Production& production, std::string& scratch) {
   std::size_t moved = 0;
-  if (phase_ == Phase::open) moved += send(production);
-  if (phase_ == Phase::open) moved += receive(production, scratch);
-  if (moved > 0) quiet_since_ms_ = production.now_ms;
+  if (phase_ == Phase::open)
+    moved += send(production);
+  if (phase_ == Phase::open)
+    moved += receive(production, scratch);
+  if (moved > 0)
+    quiet_since_ms_ = production.now_ms;
   checker_.step(production.output, production.output_complete(), production.idle);
   // What the log does not have can neither be waited for nor be held against the replica.
-  if (production.output_broken && checker_.position() >= production.output.end()) checker_.close();
-  if (phase_ == Phase::open) finish(production);
+  if (production.output_broken && checker_.position() >= production.output.end())
+    checker_.close();
+  if (phase_ == Phase::open)
+    finish(production);
   return moved;
 }
 
@@ -84,13 +95,15 @@ std::size_t ReplicaLeg::send(Production& production) {
         break;
     }
     std::size_t offered = 0;
-    for (std::size_t i = 0; i < filled; ++i) offered += parts[i].iov_len;
+    for (std::size_t i = 0; i < filled; ++i)
+      offered += parts[i].iov_len;
     msghdr message{};
     message.msg_iov = parts.data();
     message.msg_iovlen = filled;
     const ssize_t sent = ::sendmsg(leg_.fd.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0) {
-      if (errno == EINTR) continue;
+      if (errno == EINTR)
+        continue;
       if (errno != EAGAIN) {
         lose("the replica broke the session: " + reason_of(errno), false);
         return moved;
@@ -100,14 +113,16 @@ std::size_t ReplicaLeg::send(Production& production) {
     }
     cursor_ += static_cast<std::size_t>(sent);
     moved += static_cast<std::size_t>(sent);
-    if (static_cast<std::size_t>(sent) < offered) leg_.writable = false;
+    if (static_cast<std::size_t>(sent) < offered)
+      leg_.writable = false;
   }
   return moved;
 }
 
 std::size_t ReplicaLeg::receive(Production& production, std::string& scratch) {
   std::size_t moved = 0;
-  if (scratch.size() < receive_size) scratch.resize(receive_size);
+  if (scratch.size() < receive_size)
+    scratch.resize(receive_size);
   while (leg_.readable && !read_end_ && moved < most_a_turn) {
     // A checker that is done wants nothing more, but the replica must be able to go on speaking.
     const bool drop = checker_.closed();
@@ -118,12 +133,14 @@ std::size_t ReplicaLeg::receive(Production& production, std::string& scratch) {
         continue;
       }
       room = std::min(room, checker_.room());
-      if (room == 0) break;  // production has to answer first
+      if (room == 0)
+        break;  // production has to answer first
     }
-    const ssize_t got = ::recv(leg_.fd.get(), scratch.data(), room,
-                               MSG_DONTWAIT | (drop ? MSG_TRUNC : 0));
+    const ssize_t got =
+        ::recv(leg_.fd.get(), scratch.data(), room, MSG_DONTWAIT | (drop ? MSG_TRUNC : 0));
     if (got < 0) {
-      if (errno == EINTR) continue;
+      if (errno == EINTR)
+        continue;
       if (errno == EAGAIN) {
         leg_.readable = false;
         break;
@@ -145,19 +162,23 @@ std::size_t ReplicaLeg::receive(Production& production, std::string& scratch) {
     }
     moved += static_cast<std::size_t>(got);
     checker_.take({scratch.data(), static_cast<std::size_t>(got)}, production.output);
-    if (static_cast<std::size_t>(got) < room && !leg_.hung_up) leg_.readable = false;
+    if (static_cast<std::size_t>(got) < room && !leg_.hung_up)
+      leg_.readable = false;
   }
   return moved;
 }
 
 void ReplicaLeg::finish(Production& production) {
-  if (production.input_ended == stream::End::open || cursor_ < production.input.end()) return;
+  if (production.input_ended == stream::End::open || cursor_ < production.input.end())
+    return;
   if (!sent_end_) {
     sent_end_ = true;
     quiet_since_ms_ = production.now_ms;
-    if (production.input_ended == stream::End::fin) ::shutdown(leg_.fd.get(), SHUT_WR);
+    if (production.input_ended == stream::End::fin)
+      ::shutdown(leg_.fd.get(), SHUT_WR);
   }
-  if (production.output_ended == stream::End::open) return;
+  if (production.output_ended == stream::End::open)
+    return;
   if (!production_over_) {
     production_over_ = true;
     quiet_since_ms_ = production.now_ms;
@@ -165,7 +186,8 @@ void ReplicaLeg::finish(Production& production) {
   const bool all_heard = checker_.closed() || checker_.position() >= production.output.end();
   const std::int64_t patience = all_heard ? patience_ms : patience_awaiting_ms;
   const bool broken = production.input_ended == stream::End::reset;
-  if (!read_end_ && !(broken && all_heard) && production.now_ms - quiet_since_ms_ < patience) return;
+  if (!read_end_ && !(broken && all_heard) && production.now_ms - quiet_since_ms_ < patience)
+    return;
   checker_.step(production.output, production.output_complete(), true);
   checker_.close();
   phase_ = Phase::over;
@@ -176,7 +198,8 @@ void ReplicaLeg::finish(Production& production) {
 }
 
 void ReplicaLeg::lose(std::string why, bool by_us) {
-  if (phase_ == Phase::over) return;
+  if (phase_ == Phase::over)
+    return;
   phase_ = Phase::over;
   is_lost_ = true;
   overflowed_ = by_us;
@@ -185,7 +208,8 @@ void ReplicaLeg::lose(std::string why, bool by_us) {
   else
     checker_.replica_left(why);
   lost_why_ = std::make_unique<std::string>(std::move(why));
-  if (leg_.fd) net::reset_and_close(std::move(leg_.fd));
+  if (leg_.fd)
+    net::reset_and_close(std::move(leg_.fd));
 }
 
 Account ReplicaLeg::account(std::uint64_t due, std::uint64_t produced,

@@ -38,10 +38,10 @@ class ReplicaLeg {
   struct Production {
     stream::Retention& input;
     stream::Retention& output;
-    stream::End input_ended = stream::End::open;   ///< and the retention has all of it
+    stream::End input_ended = stream::End::open;  ///< and the retention has all of it
     stream::End output_ended = stream::End::open;
-    bool output_broken = false;                    ///< the retention will never have all of it
-    bool idle = false;                             ///< nothing came for a while
+    bool output_broken = false;  ///< the retention will never have all of it
+    bool idle = false;           ///< nothing came for a while
     std::int64_t now_ms = 0;
 
     /// Nothing more will come, and the retention has all of it.
@@ -68,13 +68,15 @@ class ReplicaLeg {
   [[nodiscard]] const divergence::Checker& checker() const { return checker_; }
   [[nodiscard]] bool is_lost() const { return is_lost_; }
   [[nodiscard]] bool overflowed() const { return overflowed_; }
+  /// It never had a socket, for want of a descriptor: no fault of the replica as a whole.
+  [[nodiscard]] bool lacked_descriptor() const { return lacked_descriptor_; }
   [[nodiscard]] std::string lost_why() const { return lost_why_ ? *lost_why_ : std::string(); }
 
   /// Its sums as they stand, given what production moved and what the logs can still give.
   [[nodiscard]] Account account(std::uint64_t due, std::uint64_t produced,
                                 std::uint64_t output_held_to) const;
 
-  bool counted_lost = false;      // the replica's totals know of it
+  bool counted_lost = false;  // the replica's totals know of it
   bool counted_diverged = false;
 
  private:
@@ -95,6 +97,7 @@ class ReplicaLeg {
   bool loading_ = false;
   bool is_lost_ = false;
   bool overflowed_ = false;
+  bool lacked_descriptor_ = false;
   std::unique_ptr<std::string> lost_why_;
 };
 

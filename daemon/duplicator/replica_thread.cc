@@ -30,10 +30,11 @@ namespace {
 
 constexpr std::int64_t shortest_pause_ms = 5;
 constexpr std::int64_t longest_pause_ms = 25;
-constexpr std::int64_t pause_share = 12;                    // pause / work, for small messages
-constexpr std::size_t bulk = std::size_t{256} << 10;        // moved in a round: no pause
-constexpr std::int64_t sweep_ms = 100;                      // restless sessions get a turn
+constexpr std::int64_t pause_share = 12;              // pause / work, for small messages
+constexpr std::size_t bulk = std::size_t{256} << 10;  // moved in a round: no pause
+constexpr std::int64_t sweep_ms = 100;                // restless sessions get a turn
 constexpr std::uint64_t output_kept = std::uint64_t{256} << 10;
+constexpr std::uint64_t least_input = std::uint64_t{64} << 10;  // of a session, under pressure
 constexpr int events_at_once = 512;
 constexpr int niceness = 10;
 constexpr int niceness_in_danger = 0;
@@ -48,7 +49,8 @@ Result<std::unique_ptr<ReplicaThread>> ReplicaThread::create(
       new ReplicaThread(pool, news, context, std::move(spill), settings));
   thread->masks_ = std::make_unique<divergence::Masks>(std::move(masks));
   thread->epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
-  if (!thread->epoll_) return errno_error("make the epoll of the replica thread");
+  if (!thread->epoll_)
+    return errno_error("make the epoll of the replica thread");
   for (const int fd : {news.event_fd(), thread->spill_ ? thread->spill_->done_fd() : -1}) {
     epoll_event wanted{};
     wanted.events = EPOLLIN;
@@ -61,7 +63,8 @@ Result<std::unique_ptr<ReplicaThread>> ReplicaThread::create(
 ReplicaThread::~ReplicaThread() {
   stop();
   hear_news();  // what was posted last holds references
-  while (!sessions_.empty()) close(sessions_.back());
+  while (!sessions_.empty())
+    close(sessions_.back());
   hear_news();
 }
 
@@ -77,7 +80,8 @@ Result<void> ReplicaThread::start() {
 }
 
 void ReplicaThread::stop() {
-  if (!thread_.joinable()) return;
+  if (!thread_.joinable())
+    return;
   {
     const std::lock_guard hold(commands_mutex_);
     commands_.emplace_back([this] { stopping_ = true; });
@@ -88,7 +92,8 @@ void ReplicaThread::stop() {
 }
 
 void ReplicaThread::run_and_wait(const std::function<void()>& command) {
-  if (!running_) return command();
+  if (!running_)
+    return command();
   struct Done {
     std::mutex mutex;
     std::condition_variable wake;
@@ -116,21 +121,24 @@ void ReplicaThread::run() {
     const std::int64_t began = now_ns();
     round();
     round_took_ns_ = now_ns() - began;
-    if (!stopping_) wait();
+    if (!stopping_)
+      wait();
   }
 }
 
 /// Of this thread only: Linux gives each one a nice value of its own. Going back down takes
 /// privilege; without it the first value stays.
 void ReplicaThread::set_niceness(int value) {
-  if (niceness_ == value) return;
+  if (niceness_ == value)
+    return;
   niceness_ = value;
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), value);
 }
 
 /// Waits for the next round: not at all, for a pause, or until there is news.
 void ReplicaThread::wait() {
-  if (moved_ >= bulk) return;
+  if (moved_ >= bulk)
+    return;
   const bool idle = moved_ == 0 && turns_.empty();
   if (idle && news_.go_to_sleep()) {
     pollfd watched{epoll_.get(), POLLIN, 0};
@@ -139,8 +147,8 @@ void ReplicaThread::wait() {
     news_.awake();
     return;
   }
-  const std::int64_t pause = std::clamp(round_took_ns_ * pause_share / 1'000'000,
-                                        shortest_pause_ms, longest_pause_ms);
+  const std::int64_t pause =
+      std::clamp(round_took_ns_ * pause_share / 1'000'000, shortest_pause_ms, longest_pause_ms);
   // While a socket is full its next edge is worth waking for; commands always are.
   pollfd watched{blocked_ ? epoll_.get() : news_.event_fd(), POLLIN, 0};
   ::poll(&watched, 1, static_cast<int>(pause));
@@ -150,11 +158,13 @@ void ReplicaThread::round() {
   moved_ = 0;
   pool_.tend(now_ms());
   hear_sockets();
-  if (spill_) spill_->collect();
+  if (spill_)
+    spill_->collect();
   take_commands();
   hear_news();
   if (const std::int64_t now = now_ms(); now >= next_sweep_ms_ || blocked_) {
-    if (now >= next_sweep_ms_) next_sweep_ms_ = now + sweep_ms;
+    if (now >= next_sweep_ms_)
+      next_sweep_ms_ = now + sweep_ms;
     std::vector<FedSession*> restless;
     restless.swap(restless_);
     for (FedSession* session : restless) {
@@ -170,9 +180,9 @@ void ReplicaThread::round() {
     turn(session);
   }
   relieve();
-  // Bytes that pile up although the replicas take what they get mean that this thread starves.
-  const bool danger = pool_.used() > pool_.memory() / 8 && !blocked_;
-  if (danger || pool_.used() < pool_.memory() / 32)
+  // Bytes pile up: this thread may be starving, and with it what replicas can be fed with.
+  const bool danger = pool_.used() > pool_.memory() / 16;
+  if (danger || pool_.used() < pool_.memory() / 64)
     set_niceness(danger ? niceness_in_danger : niceness);
   for (std::size_t i = 0; i < to_detach_.size(); ++i) {
     const auto [replica, why] = to_detach_[i];
@@ -180,7 +190,8 @@ void ReplicaThread::round() {
   }
   to_detach_.clear();
   for (FedSession* session : turns) {
-    if (session->over()) close(session);
+    if (session->over())
+      close(session);
   }
 }
 
@@ -190,11 +201,13 @@ void ReplicaThread::hear_sockets() {
     const int ready = ::epoll_wait(epoll_.get(), events, events_at_once, 0);
     for (int i = 0; i < ready; ++i) {
       auto* leg = static_cast<ReplicaLeg*>(events[i].data.ptr);
-      if (leg == nullptr) continue;  // a mailbox: it is looked into every round
+      if (leg == nullptr)
+        continue;  // a mailbox: it is looked into every round
       leg->note(events[i].events);
       list(&leg->session());
     }
-    if (ready < events_at_once) break;
+    if (ready < events_at_once)
+      break;
   }
   news_.drain();
 }
@@ -203,8 +216,10 @@ void ReplicaThread::hear_news() {
   for (stream::SessionStreams* streams = news_.take_all(); streams != nullptr;) {
     stream::SessionStreams* const next = stream::SessionStreams::News::taken(streams);
     auto* session = static_cast<FedSession*>(streams->reader);
-    if (session == nullptr && !streams->reader_done) session = open(streams);
-    if (session != nullptr) list(session);
+    if (session == nullptr && !streams->reader_done)
+      session = open(streams);
+    if (session != nullptr)
+      list(session);
     streams->drop();
     streams = next;
   }
@@ -212,9 +227,9 @@ void ReplicaThread::hear_news() {
 
 FedSession* ReplicaThread::open(stream::SessionStreams* streams) {
   const stream::SessionStreams::Origin& origin = streams->origin;
-  const auto of_port = std::find_if(
-      replicas_.begin(), replicas_.end(),
-      [&origin](const auto& replica) { return replica->port.id == origin.port; });
+  const auto of_port =
+      std::find_if(replicas_.begin(), replicas_.end(),
+                   [&origin](const auto& replica) { return replica->port.id == origin.port; });
   if (of_port == replicas_.end()) {  // cannot be: somebody wanted the session when it was opened
     streams->reader_done = true;
     streams->client_to_production.discard();
@@ -235,7 +250,8 @@ FedSession* ReplicaThread::open(stream::SessionStreams* streams) {
 }
 
 void ReplicaThread::list(FedSession* session) {
-  if (session->listed) return;
+  if (session->listed)
+    return;
   session->listed = true;
   turns_.push_back(session);
 }
@@ -244,9 +260,12 @@ FedSession::Limits ReplicaThread::limits() const {
   FedSession::Limits limits;
   limits.input = settings_.session_quota;
   limits.output = std::min(output_kept, settings_.session_quota);
+  // When the instance's memory runs short, sessions go to disk earlier and answers to hashes: what
+  // is free must last until the disk has taken what it is given.
+  if (pool_.used() > pool_.memory() / 4)
+    limits.input = std::min(limits.input, std::max(pool_.memory() / 8, least_input));
   if (pool_.used() > pool_.memory() / 4 * 3) {
-    // The instance's memory runs short: sessions go to disk earlier, answers to hashes at once.
-    limits.input = std::max(limits.input / 8, std::uint64_t{stream::small_chunk});
+    limits.input = std::min(limits.input, least_input);
     limits.output = 0;
   }
   return limits;
@@ -256,13 +275,16 @@ void ReplicaThread::turn(FedSession* session) {
   const std::size_t moved = session->turn(limits(), now_ms(), scratch_);
   moved_ += moved;
   settle(session);
-  if (moved >= bulk) list(session);
+  if (moved >= bulk)
+    list(session);
 }
 
 /// Draws the conclusions from a session's turn.
 void ReplicaThread::settle(FedSession* session) {
-  for (ReplicaLeg& leg : session->legs()) judge(*session, leg);
-  if (session->blocked()) blocked_ = true;
+  for (ReplicaLeg& leg : session->legs())
+    judge(*session, leg);
+  if (session->blocked())
+    blocked_ = true;
   if ((session->restless() || session->over()) && !session->listed_restless) {
     session->listed_restless = true;
     restless_.push_back(session);
@@ -271,32 +293,34 @@ void ReplicaThread::settle(FedSession* session) {
 
 void ReplicaThread::judge(FedSession& session, ReplicaLeg& leg) {
   Replica& replica = leg.replica();
-  const std::string who =
-      fmt::format("session {} of {}", session.streams().origin.session,
-                  session.streams().origin.client);
+  const std::string who = fmt::format("session {} of {}", session.streams().origin.session,
+                                      session.streams().origin.client);
   if (leg.is_lost() && !leg.counted_lost) {
     leg.counted_lost = true;
     ++replica.sessions_lost;
     if (leg.overflowed() && replica.attached) {
-      const std::string why = fmt::format("{}, lost from byte {}: {}", who, leg.cursor(),
-                                          leg.lost_why());
+      const std::string why =
+          fmt::format("{}, lost from byte {}: {}", who, leg.cursor(), leg.lost_why());
       replica.raise(SyncState::overflowed, why);
-      if (settings_.detach_on_overflow) to_detach_.emplace_back(&replica, why);
+      if (settings_.detach_on_overflow && !leg.lacked_descriptor())
+        to_detach_.emplace_back(&replica, why);
     }
   }
   const divergence::Difference* first = leg.checker().first();
-  if (first == nullptr || leg.counted_diverged) return;
+  if (first == nullptr || leg.counted_diverged)
+    return;
   leg.counted_diverged = true;
   ++replica.sessions_diverged;
-  replica.keep(KeptDifference{session.streams().origin.session, session.streams().origin.client,
-                              *first});
+  replica.keep(
+      KeptDifference{session.streams().origin.session, session.streams().origin.client, *first});
   if (static_cast<double>(replica.sessions_diverged) <=
       settings_.tolerate * static_cast<double>(replica.sessions))
     return;
-  const std::string why = fmt::format("{}, answer differs at byte {}: {}", who,
-                                      first->production_offset, first->why);
+  const std::string why =
+      fmt::format("{}, answer differs at byte {}: {}", who, first->production_offset, first->why);
   replica.raise(SyncState::diverged, why);
-  if (settings_.detach_on_divergence && replica.attached) to_detach_.emplace_back(&replica, why);
+  if (settings_.detach_on_divergence && replica.attached)
+    to_detach_.emplace_back(&replica, why);
 }
 
 /// Keeps a part of the pool free for the production threads by cutting off whoever holds most.
@@ -305,12 +329,14 @@ void ReplicaThread::relieve() {
     const auto largest = std::max_element(
         sessions_.begin(), sessions_.end(),
         [](const FedSession* a, const FedSession* b) { return a->resident() < b->resident(); });
-    if (largest == sessions_.end() || (*largest)->resident() <= stream::large_chunk) return;
+    if (largest == sessions_.end() || (*largest)->resident() <= stream::large_chunk)
+      return;
     const std::uint64_t before = (*largest)->resident();
     (*largest)->cut_slowest("the instance's memory quota is used up");
     settle(*largest);
     list(*largest);
-    if (!to_detach_.empty() || (*largest)->resident() >= before) return;
+    if (!to_detach_.empty() || (*largest)->resident() >= before)
+      return;
   }
 }
 
@@ -325,8 +351,10 @@ void ReplicaThread::close(FedSession* session) {
   sessions_[session->index] = sessions_.back();
   sessions_[session->index]->index = session->index;
   sessions_.pop_back();
-  if (session->listed) std::erase(turns_, session);
-  if (session->listed_restless) std::erase(restless_, session);
+  if (session->listed)
+    std::erase(turns_, session);
+  if (session->listed_restless)
+    std::erase(restless_, session);
   session->streams().reader = nullptr;
   session->streams().reader_done = true;
   delete session;
@@ -338,7 +366,8 @@ void ReplicaThread::take_commands() {
     const std::lock_guard hold(commands_mutex_);
     commands.swap(commands_);
   }
-  for (const auto& command : commands) command();
+  for (const auto& command : commands)
+    command();
 }
 
 void ReplicaThread::attach(Port& port, const net::Address& address) {
@@ -351,13 +380,15 @@ void ReplicaThread::attach(Port& port, const net::Address& address) {
 }
 
 void ReplicaThread::detach(Replica& replica, const std::string& why) {
-  if (!replica.attached) return;
+  if (!replica.attached)
+    return;
   replica.attached = false;
   replica.detached_why = why;
   replica.port.replicas_wanting.fetch_sub(1);
   for (FedSession* session : sessions_) {
     for (ReplicaLeg& leg : session->legs()) {
-      if (&leg.replica() != &replica || leg.phase() == ReplicaLeg::Phase::over) continue;
+      if (&leg.replica() != &replica || leg.phase() == ReplicaLeg::Phase::over)
+        continue;
       leg.lose("the replica was detached", true);
       list(session);
     }
@@ -374,7 +405,8 @@ Account ReplicaThread::totals(const Replica& replica) const {
   Account sum = replica.ended;
   for (const FedSession* session : sessions_) {
     for (const ReplicaLeg& leg : session->legs()) {
-      if (&leg.replica() == &replica) sum += session->account(leg);
+      if (&leg.replica() == &replica)
+        sum += session->account(leg);
     }
   }
   return sum;
@@ -385,8 +417,10 @@ std::vector<SessionRecord> ReplicaThread::open_records(const Replica& replica,
   std::vector<SessionRecord> records;
   for (const FedSession* session : sessions_) {
     for (const ReplicaLeg& leg : session->legs()) {
-      if (records.size() >= most) return records;
-      if (&leg.replica() == &replica) records.push_back(session->record(leg));
+      if (records.size() >= most)
+        return records;
+      if (&leg.replica() == &replica)
+        records.push_back(session->record(leg));
     }
   }
   return records;
@@ -394,7 +428,8 @@ std::vector<SessionRecord> ReplicaThread::open_records(const Replica& replica,
 
 std::uint64_t ReplicaThread::messages() const {
   std::uint64_t sum = ended_messages_;
-  for (FedSession* session : sessions_) sum += session->streams().client_to_production.appends();
+  for (FedSession* session : sessions_)
+    sum += session->streams().client_to_production.appends();
   return sum;
 }
 

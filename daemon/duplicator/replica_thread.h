@@ -36,12 +36,9 @@ struct ReplicaSettings {
 class ReplicaThread {
  public:
   /// `pool`, `news` and `context` outlive it. `spill` may be nullptr.
-  static Result<std::unique_ptr<ReplicaThread>> create(stream::ChunkPool& pool,
-                                                       stream::SessionStreams::News& news,
-                                                       ProductionContext& context,
-                                                       std::unique_ptr<stream::Spill> spill,
-                                                       divergence::Masks masks,
-                                                       ReplicaSettings settings);
+  static Result<std::unique_ptr<ReplicaThread>> create(
+      stream::ChunkPool& pool, stream::SessionStreams::News& news, ProductionContext& context,
+      std::unique_ptr<stream::Spill> spill, divergence::Masks masks, ReplicaSettings settings);
   ~ReplicaThread();
   ReplicaThread(const ReplicaThread&) = delete;
   ReplicaThread& operator=(const ReplicaThread&) = delete;
@@ -118,7 +115,7 @@ class ReplicaThread {
   std::vector<FedSession*> restless_;
   std::vector<std::pair<Replica*, std::string>> to_detach_;
   std::string scratch_;
-  std::size_t moved_ = 0;             // in this round
+  std::size_t moved_ = 0;  // in this round
   std::int64_t round_took_ns_ = 0;
   std::int64_t next_sweep_ms_ = 0;
   std::uint64_t ended_messages_ = 0;

@@ -24,7 +24,8 @@ constexpr int most_last_turns = 8;  // of a leg that broke: more than any socket
 
 Session::~Session() {
   finish(End::reset, End::reset);
-  if (streams_ == nullptr) return;
+  if (streams_ == nullptr)
+    return;
   streams_->forget_context();
   streams_->close();
 }
@@ -32,10 +33,13 @@ Session::~Session() {
 void Session::on_event(Side side, std::uint32_t events, net::HotBuffers& buffers) {
   net::Leg& leg = side == Side::client ? client_ : production_;
   leg.note(events);
-  if (phase_ == Phase::over) return;
+  if (phase_ == Phase::over)
+    return;
   if (phase_ == Phase::connecting) {
-    if (side == Side::client) return;  // it waits in its flags
-    if (!leg.writable) return;
+    if (side == Side::client)
+      return;  // it waits in its flags
+    if (!leg.writable)
+      return;
     if (net::connect_error(leg.fd.get()) != 0) {
       connect_failed_ = true;
       reset();
@@ -53,26 +57,31 @@ void Session::on_event(Side side, std::uint32_t events, net::HotBuffers& buffers
   }
   const Side other = side == Side::client ? Side::production : Side::client;
   again_ = false;
-  if (leg.readable) pump(side, buffers);
+  if (leg.readable)
+    pump(side, buffers);
   const Relay& writing = side == Side::client ? production_to_client_ : client_to_production_;
-  if (phase_ != Phase::over && leg.writable && writing.waiting()) pump(other, buffers);
+  if (phase_ != Phase::over && leg.writable && writing.waiting())
+    pump(other, buffers);
 }
 
 void Session::begin() {
   just_connected_ = false;
-  if (streams_ == nullptr) PortCounters::add(counters_.sessions_not_copied, 1);
+  if (streams_ == nullptr)
+    PortCounters::add(counters_.sessions_not_copied, 1);
 }
 
 void Session::turn(net::HotBuffers& buffers) {
   again_ = false;
-  if (phase_ == Phase::open) pump(Side::client, buffers);
-  if (phase_ == Phase::open) pump(Side::production, buffers);
+  if (phase_ == Phase::open)
+    pump(Side::client, buffers);
+  if (phase_ == Phase::open)
+    pump(Side::production, buffers);
 }
 
 stream::StreamLog* Session::log_of(Side source) const {
-  if (streams_ == nullptr) return nullptr;
-  return source == Side::client ? &streams_->client_to_production
-                                : &streams_->production_to_client;
+  if (streams_ == nullptr)
+    return nullptr;
+  return source == Side::client ? &streams_->client_to_production : &streams_->production_to_client;
 }
 
 void Session::pump(Side source, net::HotBuffers& buffers) {
@@ -81,13 +90,15 @@ void Session::pump(Side source, net::HotBuffers& buffers) {
   net::Leg& from = from_client ? client_ : production_;
   net::Leg& to = from_client ? production_ : client_;
   stream::StreamLog* const log = log_of(source);
-  if (relay.finished()) return;
+  if (relay.finished())
+    return;
   const Relay::Outcome outcome =
       relay.pump(from, to, buffers, log, from_client && port_.paced && log != nullptr);
   if (const std::uint64_t moved = relay.take_moved(); moved > 0) {
-    PortCounters::add(
-        from_client ? counters_.client_to_production : counters_.production_to_client, moved);
-    if (streams_ != nullptr) streams_->publish();
+    PortCounters::add(from_client ? counters_.client_to_production : counters_.production_to_client,
+                      moved);
+    if (streams_ != nullptr)
+      streams_->publish();
   }
   switch (outcome) {
     case Relay::Outcome::blocked:
@@ -96,8 +107,10 @@ void Session::pump(Side source, net::HotBuffers& buffers) {
       again_ = true;
       break;
     case Relay::Outcome::finished:
-      if (log != nullptr) log->finish(End::fin);
-      if (streams_ != nullptr) streams_->publish();
+      if (log != nullptr)
+        log->finish(End::fin);
+      if (streams_ != nullptr)
+        streams_->publish();
       if (client_to_production_.finished() && production_to_client_.finished())
         phase_ = Phase::over;
       break;
@@ -116,11 +129,13 @@ void Session::hear_out(Side broken, net::HotBuffers& buffers) {
   Relay& relay = from_client ? client_to_production_ : production_to_client_;
   net::Leg& from = from_client ? client_ : production_;
   net::Leg& to = from_client ? production_ : client_;
-  if (relay.finished() || relay.waiting()) return;
+  if (relay.finished() || relay.waiting())
+    return;
   stream::StreamLog* const log = log_of(broken);
   from.readable = from.hung_up = true;
   for (int turn = 0; turn < most_last_turns; ++turn) {
-    if (relay.pump(from, to, buffers, log, false) != Relay::Outcome::more) break;
+    if (relay.pump(from, to, buffers, log, false) != Relay::Outcome::more)
+      break;
   }
   PortCounters::add(from_client ? counters_.client_to_production : counters_.production_to_client,
                     relay.take_moved());
@@ -134,7 +149,8 @@ void Session::reset() {
 }
 
 void Session::finish(End client_to_production, End production_to_client) {
-  if (streams_ == nullptr) return;
+  if (streams_ == nullptr)
+    return;
   if (streams_->client_to_production.ended() == End::open)
     streams_->client_to_production.finish(client_to_production);
   if (streams_->production_to_client.ended() == End::open)

@@ -41,9 +41,11 @@ bool out_of_something(int errnum) {
 Result<std::unique_ptr<Worker>> Worker::create(unsigned index, ProductionContext& context) {
   std::unique_ptr<Worker> worker(new Worker(index, context));
   worker->epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
-  if (!worker->epoll_) return errno_error("make the epoll of a production thread");
+  if (!worker->epoll_)
+    return errno_error("make the epoll of a production thread");
   Result<Fd> event = make_event_fd();
-  if (!event) return event.error();
+  if (!event)
+    return event.error();
   worker->resume_ = std::make_unique<stream::SessionStreams::Resume>(std::move(event.value()));
   epoll_event wanted{};
   wanted.events = EPOLLIN;
@@ -55,7 +57,11 @@ Result<std::unique_ptr<Worker>> Worker::create(unsigned index, ProductionContext
 
 Worker::~Worker() {
   join();
-  while (sessions_ != nullptr) close(sessions_);
+  while (sessions_ != nullptr)
+    close(sessions_);
+  // What still lies in the mailbox holds references.
+  if (resume_)
+    take_resumed();
 }
 
 Result<void> Worker::start() {
@@ -76,7 +82,8 @@ void Worker::post(std::function<void()> command) {
 }
 
 void Worker::run_and_wait(const std::function<void()>& command) {
-  if (!thread_.joinable()) return command();
+  if (!thread_.joinable())
+    return command();
   struct Done {
     std::mutex mutex;
     std::condition_variable wake;
@@ -97,19 +104,22 @@ void Worker::run_and_wait(const std::function<void()>& command) {
 void Worker::listen(Port* port, int fd) {
   post([this, port, fd] {
     listeners_.push_back(std::make_unique<Listener>(Listener{port, fd, false}));
-    if (paused_.load(std::memory_order_relaxed) == 0) arm(*listeners_.back(), true);
+    if (paused_.load(std::memory_order_relaxed) == 0)
+      arm(*listeners_.back(), true);
   });
 }
 
 void Worker::stop_listening(Port* port) {
   run_and_wait([this, port] {
     std::erase_if(listeners_, [this, port](const std::unique_ptr<Listener>& listener) {
-      if (listener->port != port) return false;
+      if (listener->port != port)
+        return false;
       arm(*listener, false);
       return true;
     });
     for (Waiting& waiting : waiting_) {
-      if (waiting.port == port) refuse(port, std::move(waiting.client));
+      if (waiting.port == port)
+        refuse(port, std::move(waiting.client));
     }
     std::erase_if(waiting_, [port](const Waiting& waiting) { return waiting.port == port; });
   });
@@ -119,8 +129,10 @@ void Worker::close_sessions(Port* port) {
   run_and_wait([this, port] {
     for (Session *session = sessions_, *next = nullptr; session != nullptr; session = next) {
       next = session->next;
-      if (session->phase() == Session::Phase::over) continue;
-      if (port != nullptr && &session->port() != port) continue;
+      if (session->phase() == Session::Phase::over)
+        continue;
+      if (port != nullptr && &session->port() != port)
+        continue;
       session->abandon();
       over_.push_back(session);
     }
@@ -132,11 +144,13 @@ void Worker::stop() {
 }
 
 void Worker::join() {
-  if (thread_.joinable()) thread_.join();
+  if (thread_.joinable())
+    thread_.join();
 }
 
 void Worker::arm(Listener& listener, bool on) {
-  if (listener.armed == on) return;
+  if (listener.armed == on)
+    return;
   epoll_event wanted{};
   wanted.events = EPOLLIN | EPOLLEXCLUSIVE;
   wanted.data.u64 = tag(&listener, listening);
@@ -154,21 +168,25 @@ void Worker::run() {
     else if (paused_.load(std::memory_order_relaxed) != 0 || !waiting_.empty())
       timeout = retry_ms;
     const int ready = ::epoll_wait(epoll_.get(), events, events_at_once, timeout);
-    for (int i = 0; i < ready; ++i) dispatch(events[i].data.u64, events[i].events);
+    for (int i = 0; i < ready; ++i)
+      dispatch(events[i].data.u64, events[i].events);
     if (!again_.empty()) {
       std::vector<Session*> turn;
       turn.swap(again_);
       for (Session* session : turn) {
         session->listed_again = false;
-        if (session->phase() == Session::Phase::over) continue;
+        if (session->phase() == Session::Phase::over)
+          continue;
         session->turn(buffers_);
         after(session);
       }
     }
     // Sessions end only here: an event of the same batch may still have named them.
-    for (Session* session : over_) close(session);
+    for (Session* session : over_)
+      close(session);
     over_.clear();
-    if (paused_.load(std::memory_order_relaxed) != 0 || !waiting_.empty()) try_to_resume();
+    if (paused_.load(std::memory_order_relaxed) != 0 || !waiting_.empty())
+      try_to_resume();
   }
 }
 
@@ -186,9 +204,11 @@ void Worker::dispatch(std::uint64_t word, std::uint32_t events) {
     case client_leg:
     case production_leg: {
       auto* session = static_cast<Session*>(pointer);
-      if (session->phase() == Session::Phase::over) break;
-      session->on_event((word & 3) == client_leg ? Session::Side::client : Session::Side::production,
-                        events, buffers_);
+      if (session->phase() == Session::Phase::over)
+        break;
+      session->on_event(
+          (word & 3) == client_leg ? Session::Side::client : Session::Side::production, events,
+          buffers_);
       if (session->just_connected()) {
         open_streams(session);
         session->begin();
@@ -219,12 +239,13 @@ void Worker::open_streams(Session* session) {
   sockaddr_storage peer{};
   socklen_t length = sizeof peer;
   ::getpeername(session->client().get(), reinterpret_cast<sockaddr*>(&peer), &length);  // NOLINT
-  auto* streams = new stream::SessionStreams(
-      {context_.next_session.fetch_add(1, std::memory_order_relaxed), port.id,
-       context_.epoch.load(std::memory_order_acquire),
-       net::Address::from_sockaddr(peer, length).text()},
-      *context_.pool, context_.small_chunks_only, *context_.news);
-  if (port.paced) streams->set_resume(resume_.get(), session);
+  auto* streams =
+      new stream::SessionStreams({context_.next_session.fetch_add(1, std::memory_order_relaxed),
+                                  port.id, context_.epoch.load(std::memory_order_acquire),
+                                  net::Address::from_sockaddr(peer, length).text()},
+                                 *context_.pool, context_.small_chunks_only, *context_.news);
+  if (port.paced)
+    streams->set_resume(resume_.get(), session);
   session->copy_into(streams);
   streams->publish();
 }
@@ -233,42 +254,50 @@ void Worker::accept_from(Listener& listener) {
   for (int i = 0; i < accepts_a_turn; ++i) {
     Fd client(::accept4(listener.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!client) {
-      if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (out_of_something(errno)) pause_accepting(errno);
+      if (errno == EINTR || errno == ECONNABORTED)
+        continue;
+      if (out_of_something(errno))
+        pause_accepting(errno);
       return;
     }
     Worker* least = this;
     for (Worker* peer : peers_) {
-      if (peer->sessions() < least->sessions()) least = peer;
+      if (peer->sessions() < least->sessions())
+        least = peer;
     }
     Port* port = listener.port;
+    if (static_cast<std::uint64_t>(client.get()) >= context_.descriptor_limit) {
+      // It waits with the descriptor it has, and is the last until others have closed theirs.
+      waiting_.push_back({port, std::move(client)});
+      pause_accepting(EMFILE);
+      return;
+    }
     if (least == this) {
       adopt(port, std::move(client));
     } else {
-      least->load_.fetch_add(1, std::memory_order_relaxed);  // at once, so that the next one sees it
+      least->load_.fetch_add(1,
+                             std::memory_order_relaxed);  // at once, so that the next one sees it
       const int fd = client.release();
       least->post([least, port, fd] {
         least->load_.fetch_sub(1, std::memory_order_relaxed);
         least->adopt(port, Fd(fd));
       });
     }
-    if (paused_.load(std::memory_order_relaxed) != 0) return;
+    if (paused_.load(std::memory_order_relaxed) != 0)
+      return;
   }
 }
 
 void Worker::adopt(Port* port, Fd client) {
   net::tune_stream(client.get(), port->listen);
-  if (connect(port, client)) return;
+  if (connect(port, client))
+    return;
   waiting_.push_back({port, std::move(client)});
 }
 
 /// False when there is no descriptor or no room in production's backlog just now: the client has
 /// to wait, as it would on a direct connection.
 bool Worker::connect(Port* port, Fd& client) {
-  if (static_cast<std::uint64_t>(client.get()) >= context_.descriptor_limit) {
-    pause_accepting(EMFILE);
-    return false;
-  }
   PortCounters& counters = port->counters[index_];
   Result<Fd> production = net::start_connect(port->production);
   if (!production) {
@@ -276,7 +305,8 @@ bool Worker::connect(Port* port, Fd& client) {
       pause_accepting(production.error().errnum);
       return false;
     }
-    if (production.error().errnum == EAGAIN) return false;
+    if (production.error().errnum == EAGAIN)
+      return false;
     PortCounters::add(counters.connect_failures, 1);
     refuse(port, std::move(client));
     return true;
@@ -289,8 +319,7 @@ bool Worker::connect(Port* port, Fd& client) {
   epoll_event wanted{};
   wanted.events = leg_events;
   wanted.data.u64 = tag(session, client_leg);
-  bool watched =
-      ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, session->client().get(), &wanted) == 0;
+  bool watched = ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, session->client().get(), &wanted) == 0;
   wanted.data.u64 = tag(session, production_leg);
   watched = watched &&
             ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, session->production().get(), &wanted) == 0;
@@ -300,7 +329,8 @@ bool Worker::connect(Port* port, Fd& client) {
     return true;
   }
   session->next = sessions_;
-  if (sessions_ != nullptr) sessions_->previous = session;
+  if (sessions_ != nullptr)
+    sessions_->previous = session;
   sessions_ = session;
   load_.fetch_add(1, std::memory_order_relaxed);
   PortCounters::add(counters.sessions_open, 1);
@@ -308,15 +338,19 @@ bool Worker::connect(Port* port, Fd& client) {
   return true;
 }
 
-void Worker::refuse(Port* /*port*/, Fd client) { net::reset_and_close(std::move(client)); }
+void Worker::refuse(Port* /*port*/, Fd client) {
+  net::reset_and_close(std::move(client));
+}
 
 void Worker::close(Session* session) {
   if (session->previous != nullptr)
     session->previous->next = session->next;
   else
     sessions_ = session->next;
-  if (session->next != nullptr) session->next->previous = session->previous;
-  if (session->listed_again) std::erase(again_, session);
+  if (session->next != nullptr)
+    session->next->previous = session->previous;
+  if (session->listed_again)
+    std::erase(again_, session);
   std::atomic<std::uint64_t>& open = session->port().counters[index_].sessions_open;
   open.store(open.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   load_.fetch_sub(1, std::memory_order_relaxed);
@@ -324,18 +358,23 @@ void Worker::close(Session* session) {
 }
 
 void Worker::pause_accepting(int errnum) {
-  if (paused_.exchange(errnum, std::memory_order_relaxed) != 0) return;
-  for (const auto& listener : listeners_) arm(*listener, false);
+  if (paused_.exchange(errnum, std::memory_order_relaxed) != 0)
+    return;
+  for (const auto& listener : listeners_)
+    arm(*listener, false);
 }
 
 void Worker::try_to_resume() {
   while (!waiting_.empty()) {
     Waiting& oldest = waiting_.front();
-    if (!connect(oldest.port, oldest.client)) return;
+    if (!connect(oldest.port, oldest.client))
+      return;
     waiting_.erase(waiting_.begin());
   }
-  if (paused_.exchange(0, std::memory_order_relaxed) == 0) return;
-  for (const auto& listener : listeners_) arm(*listener, true);
+  if (paused_.exchange(0, std::memory_order_relaxed) == 0)
+    return;
+  for (const auto& listener : listeners_)
+    arm(*listener, true);
 }
 
 void Worker::take_commands() {
@@ -344,7 +383,8 @@ void Worker::take_commands() {
     const std::lock_guard hold(commands_mutex_);
     commands.swap(commands_);
   }
-  for (const auto& command : commands) command();
+  for (const auto& command : commands)
+    command();
 }
 
 void Worker::take_resumed() {

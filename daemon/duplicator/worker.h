@@ -22,7 +22,7 @@ struct ProductionContext {
   stream::ChunkPool* pool = nullptr;             ///< nullptr: nothing is ever copied
   stream::SessionStreams::News* news = nullptr;  ///< the replica thread's mailbox
   bool small_chunks_only = false;
-  std::uint64_t descriptor_limit = 0;            ///< open descriptors beyond which none is accepted
+  std::uint64_t descriptor_limit = 0;  ///< open descriptors beyond which none is accepted
   std::atomic<std::uint64_t> next_session{1};
   /// Counts the changes of who is attached; a session carries the number it was opened under.
   std::atomic<std::uint64_t> epoch{0};
@@ -93,7 +93,8 @@ class Worker {
   std::unique_ptr<stream::SessionStreams::Resume> resume_;
   std::thread thread_;
 
-  std::mutex commands_mutex_;  // the control thread's and other workers'; never the replica thread's
+  std::mutex
+      commands_mutex_;  // the control thread's and other workers'; never the replica thread's
   std::vector<std::function<void()>> commands_;
   std::atomic<std::uint64_t> load_{0};
   std::atomic<int> paused_{0};

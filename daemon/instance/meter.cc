@@ -11,7 +11,8 @@ constexpr double memory_seconds = 2;  // what happened longer ago weighs less th
 
 void Meter::sample(std::uint64_t count, std::int64_t now_ms) {
   const double passed = static_cast<double>(now_ms - last_ms_) / 1000;
-  if (started_ && passed <= 0) return;
+  if (started_ && passed <= 0)
+    return;
   if (started_) {
     const double now = count >= last_ ? static_cast<double>(count - last_) / passed : 0;
     rate_ += (now - rate_) * (1 - std::exp(-passed / memory_seconds));

@@ -32,8 +32,8 @@ std::string_view mode_name(policy::Mode mode) {
 std::uint64_t descriptors_used() {
   std::error_code problem;
   std::uint64_t used = 0;
-  for (std::filesystem::directory_iterator it("/proc/self/fd", problem), end;
-       !problem && it != end; it.increment(problem))
+  for (std::filesystem::directory_iterator it("/proc/self/fd", problem), end; !problem && it != end;
+       it.increment(problem))
     ++used;
   return used;
 }
@@ -49,7 +49,7 @@ LedgerEntry entry_of(const duplicator::Replica& replica, const duplicator::Sessi
   entry.delivered = record.account.delivered;
   entry.pending = record.account.pending;
   entry.lost = record.account.lost;
-  entry.has_first_lost = record.is_lost;
+  entry.has_first_lost = record.is_lost && record.account.lost > 0;
   entry.first_lost = record.first_lost;
   entry.lost_why = record.lost_why;
   entry.produced = record.account.produced;
@@ -99,7 +99,8 @@ InstanceSnapshot Instance::status() {
   snapshot.uptime = static_cast<double>(now_ms() - started_ms_) / 1000;
   snapshot.draining = draining_;
   snapshot.accepting = !draining_;
-  if (draining_) snapshot.not_accepting_why = "the instance is being stopped";
+  if (draining_)
+    snapshot.not_accepting_why = "the instance is being stopped";
   for (const auto& worker : workers_) {
     if (const int problem = worker->accepting_paused(); problem != 0) {
       snapshot.accepting = false;
@@ -119,7 +120,8 @@ InstanceSnapshot Instance::status() {
     shown.production = port.production.text();
     shown.mode = mode_name(listening->mode);
     shown.sessions_open = port.sum(&PortCounters::sessions_open);
-    if (listening->retired && !draining_ && shown.sessions_open == 0) continue;
+    if (listening->retired && !draining_ && shown.sessions_open == 0)
+      continue;
     shown.sessions_total = port.sum(&PortCounters::sessions_total);
     shown.sessions_not_copied = port.sum(&PortCounters::sessions_not_copied);
     shown.connect_failures = port.sum(&PortCounters::connect_failures);
@@ -222,7 +224,8 @@ WindowSnapshot Instance::window_of(const duplicator::Replica& replica) {
   // What is pending for less than a pause of the replica thread is on its way, not waiting.
   const double on_its_way = window.arrival * 0.05 + 65536;
   window.keeps_up = static_cast<double>(window.pending) <= on_its_way;
-  if (window.keeps_up || window.arrival <= 0 || window.drain >= window.arrival) return window;
+  if (window.keeps_up || window.arrival <= 0 || window.drain >= window.arrival)
+    return window;
   window.unbounded = false;
   const double message = window.message > 0 ? window.message : 1;
   const double waiting = static_cast<double>(window.pending) / message;
@@ -236,7 +239,8 @@ std::vector<WindowSnapshot> Instance::windows() {
   std::vector<WindowSnapshot> shown;
   replicas_->run_and_wait([&] {
     for (const auto& replica : replicas_->replicas()) {
-      if (replica->attached) shown.push_back(window_of(*replica));
+      if (replica->attached)
+        shown.push_back(window_of(*replica));
     }
   });
   return shown;

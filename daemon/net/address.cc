@@ -30,7 +30,8 @@ Result<Address> Address::parse(std::string_view text) {
     if (path.size() >= sizeof un->sun_path)
       return bad(text, fmt::format("the path of a unix socket has at most {} bytes",
                                    sizeof un->sun_path - 1));
-    if (path.find('\0') != std::string_view::npos) return bad(text, "the path has a NUL byte");
+    if (path.find('\0') != std::string_view::npos)
+      return bad(text, "the path has a NUL byte");
     un->sun_family = AF_UNIX;
     std::copy(path.begin(), path.end(), un->sun_path);
     address.length_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
@@ -84,7 +85,8 @@ std::uint16_t Address::port() const {
 }
 
 std::string Address::unix_path() const {
-  if (!is_unix() || length_ <= offsetof(sockaddr_un, sun_path)) return {};
+  if (!is_unix() || length_ <= offsetof(sockaddr_un, sun_path))
+    return {};
   const auto* un = reinterpret_cast<const sockaddr_un*>(&storage_);  // NOLINT
   const std::size_t room = length_ - offsetof(sockaddr_un, sun_path);
   return {un->sun_path, ::strnlen(un->sun_path, room)};

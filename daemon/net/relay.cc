@@ -31,9 +31,12 @@ constexpr bool with_copy = true;
 
 void Leg::note(std::uint32_t events) {
   constexpr std::uint32_t broken = EPOLLERR | EPOLLHUP | EPOLLRDHUP;
-  if ((events & (EPOLLIN | broken)) != 0) readable = true;
-  if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) writable = true;
-  if ((events & broken) != 0) hung_up = true;
+  if ((events & (EPOLLIN | broken)) != 0)
+    readable = true;
+  if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0)
+    writable = true;
+  if ((events & broken) != 0)
+    hung_up = true;
 }
 
 std::byte* HotBuffers::hot() {
@@ -49,12 +52,14 @@ std::byte* HotBuffers::hot() {
 }
 
 void HotBuffers::give_back(Buffer buffer) {
-  if (spare_.size() < most_spare) spare_.push_back(std::move(buffer));
+  if (spare_.size() < most_spare)
+    spare_.push_back(std::move(buffer));
 }
 
 bool Relay::send_backlog(Leg& to, HotBuffers& buffers, Outcome& outcome) {
   outcome = Outcome::blocked;
-  if (!to.writable) return false;
+  if (!to.writable)
+    return false;
   const std::size_t left = backlog_end_ - backlog_begin_;
   const ssize_t sent =
       ::send(to.fd.get(), backlog_.get() + backlog_begin_, left, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -62,7 +67,8 @@ bool Relay::send_backlog(Leg& to, HotBuffers& buffers, Outcome& outcome) {
     outcome = Outcome::receiver_broke;
     return false;
   }
-  if (sent > 0) backlog_begin_ += static_cast<std::uint32_t>(sent);
+  if (sent > 0)
+    backlog_begin_ += static_cast<std::uint32_t>(sent);
   if (backlog_begin_ < backlog_end_) {
     to.writable = false;
     return false;
@@ -73,24 +79,31 @@ bool Relay::send_backlog(Leg& to, HotBuffers& buffers, Outcome& outcome) {
 
 Relay::Outcome Relay::pump(Leg& from, Leg& to, HotBuffers& buffers, stream::StreamLog* log,
                            bool paced) {
-  if (finished_) return Outcome::finished;
+  if (finished_)
+    return Outcome::finished;
   for (int turn = 0; turn < receives_a_turn; ++turn) {
     Outcome outcome = Outcome::blocked;
-    if (backlog_ && !send_backlog(to, buffers, outcome)) return outcome;
+    if (backlog_ && !send_backlog(to, buffers, outcome))
+      return outcome;
     if (ended_) {
       ::shutdown(to.fd.get(), SHUT_WR);  // fails only when the leg is broken; epoll tells that
       finished_ = true;
       return Outcome::finished;
     }
-    if (!from.readable) return Outcome::blocked;
-    if (paced && log->paced() < log->written()) return Outcome::blocked;
+    if (!from.readable)
+      return Outcome::blocked;
+    if (paced && log->paced() < log->written())
+      return Outcome::blocked;
     std::byte* hot = buffers.hot();
-    if (hot == nullptr) return Outcome::more;  // no memory just now: the bytes wait in the kernel
+    if (hot == nullptr)
+      return Outcome::more;  // no memory just now: the bytes wait in the kernel
 
     const ssize_t received = ::recv(from.fd.get(), hot, HotBuffers::size, MSG_DONTWAIT);
     if (received < 0) {
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN) return Outcome::source_broke;
+      if (errno == EINTR)
+        continue;
+      if (errno != EAGAIN)
+        return Outcome::source_broke;
       from.readable = false;
       return Outcome::blocked;
     }
@@ -99,7 +112,8 @@ Relay::Outcome Relay::pump(Leg& from, Leg& to, HotBuffers& buffers, stream::Stre
       continue;
     }
     const auto length = static_cast<std::size_t>(received);
-    if (length < HotBuffers::size && !from.hung_up) from.readable = false;
+    if (length < HotBuffers::size && !from.hung_up)
+      from.readable = false;
     moved_ += length;
 
     std::size_t sent = 0;
@@ -112,9 +126,11 @@ Relay::Outcome Relay::pump(Leg& from, Leg& to, HotBuffers& buffers, stream::Stre
         broke = true;
     }
     if constexpr (with_copy) {
-      if (log != nullptr) log->append(hot, length);
+      if (log != nullptr)
+        log->append(hot, length);
     }
-    if (broke) return Outcome::receiver_broke;
+    if (broke)
+      return Outcome::receiver_broke;
     if (sent < length) {
       backlog_ = buffers.take();
       backlog_begin_ = static_cast<std::uint32_t>(sent);

@@ -57,9 +57,9 @@ class HotBuffers {
 class Relay {
  public:
   enum class Outcome {
-    blocked,         ///< nothing to do until epoll says more
-    more,            ///< the turn is over, and there is more to read now
-    finished,        ///< ended and delivered in order
+    blocked,   ///< nothing to do until epoll says more
+    more,      ///< the turn is over, and there is more to read now
+    finished,  ///< ended and delivered in order
     source_broke,
     receiver_broke,
   };

@@ -38,16 +38,16 @@ struct Duplicate {
 };
 
 struct Buffer {
-  std::uint64_t session = 0;       ///< bytes of memory of one session and direction
-  std::uint64_t memory = 0;        ///< bytes of memory of the instance
-  std::uint64_t spill = 0;         ///< bytes on disk of the instance; 0: no spilling
-  std::string spill_directory;     ///< empty: the instance's state directory
+  std::uint64_t session = 0;    ///< bytes of memory of one session and direction
+  std::uint64_t memory = 0;     ///< bytes of memory of the instance
+  std::uint64_t spill = 0;      ///< bytes on disk of the instance; 0: no spilling
+  std::string spill_directory;  ///< empty: the instance's state directory
   Prefault prefault = Prefault::grow;
 };
 
 struct Divergence {
-  double tolerate = 0;             ///< share of sessions, 0 to 1, that may diverge in-sync
-  std::vector<std::string> mask;   ///< RE2 expressions applied line by line
+  double tolerate = 0;            ///< share of sessions, 0 to 1, that may diverge in-sync
+  std::vector<std::string> mask;  ///< RE2 expressions applied line by line
 };
 
 struct Replica {
@@ -56,8 +56,8 @@ struct Replica {
 };
 
 struct Instance {
-  unsigned workers = 1;            ///< production threads
-  Nanoseconds drain_timeout{};     ///< how long open sessions may go on after a stop was asked
+  unsigned workers = 1;         ///< production threads
+  Nanoseconds drain_timeout{};  ///< how long open sessions may go on after a stop was asked
 };
 
 /// A validated policy: what one instance does. Plain data; safe to copy between threads.

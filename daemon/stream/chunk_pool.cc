@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <condition_variable>
 #include <mutex>
-#include <cerrno>
 #include <system_error>
 #include <thread>
 
@@ -26,9 +26,9 @@ namespace parikshan::stream {
 namespace {
 
 constexpr std::uint32_t none = 0xffffffffU;
-constexpr std::uint32_t least_warm = 4;        // 512 KiB, kept warm even when all is idle
-constexpr std::uint32_t most_ahead = 512;      // 64 MiB, the furthest the warmer runs ahead
-constexpr std::uint32_t most_stock = 16384;    // small chunks kept split, 64 MiB
+constexpr std::uint32_t least_warm = 4;          // 512 KiB, kept warm even when all is idle
+constexpr std::uint32_t most_ahead = 512;        // 64 MiB, the furthest the warmer runs ahead
+constexpr std::uint32_t most_stock = 16384;      // small chunks kept split, 64 MiB
 constexpr std::int64_t cooling_period_ms = 500;  // what was not used all through it is surplus
 
 std::uint64_t pack(std::uint64_t previous, std::uint32_t index) {
@@ -52,7 +52,8 @@ std::uint32_t ChunkPool::Stack::pop(const Links& links) {
   std::uint64_t head = head_.load(std::memory_order_acquire);
   for (;;) {
     const auto index = static_cast<std::uint32_t>(head);
-    if (index == none) return none;
+    if (index == none)
+      return none;
     const std::uint32_t next = links(index).load(std::memory_order_relaxed);
     if (head_.compare_exchange_weak(head, pack(head, next), std::memory_order_acquire)) {
       size_.fetch_sub(1, std::memory_order_relaxed);
@@ -89,19 +90,21 @@ Result<std::unique_ptr<ChunkPool>> ChunkPool::create(std::uint64_t memory, bool 
 
   const std::size_t bytes = blocks * large_chunk;
   pool->memory_.reset(::memfd_create("parikshan-streams", MFD_CLOEXEC));
-  if (!pool->memory_) return errno_error("make the memory file of the stream logs");
+  if (!pool->memory_)
+    return errno_error("make the memory file of the stream logs");
   if (::ftruncate(pool->memory_.get(), static_cast<off_t>(bytes)) != 0)
     return errno_error(fmt::format("size the memory file of the stream logs to {} bytes", bytes));
-  void* mapped =
-      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, pool->memory_.get(), 0);
-  if (mapped == MAP_FAILED) return errno_error(fmt::format("map {} bytes of stream logs", bytes));
+  void* mapped = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, pool->memory_.get(), 0);
+  if (mapped == MAP_FAILED)
+    return errno_error(fmt::format("map {} bytes of stream logs", bytes));
   pool->base_ = static_cast<std::byte*>(mapped);
 
   // Zero pages make valid entries to begin with; they are touched when their chunk is first used.
   pool->meta_bytes_ = blocks * units_per_block * sizeof(Meta);
   void* meta = ::mmap(nullptr, pool->meta_bytes_, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (meta == MAP_FAILED) return errno_error("map the index of the stream logs");
+  if (meta == MAP_FAILED)
+    return errno_error("map the index of the stream logs");
   pool->meta_ = static_cast<Meta*>(meta);
   pool->block_link_ = std::make_unique<std::atomic<std::uint32_t>[]>(blocks);
   pool->held_units_.assign(blocks, 0);
@@ -112,8 +115,10 @@ Result<std::unique_ptr<ChunkPool>> ChunkPool::create(std::uint64_t memory, bool 
       errno != EINVAL)  // EINVAL: a kernel before 5.14; the first use faults the pages in
     return errno_error(
         fmt::format("make {} bytes of stream logs resident", std::size_t{start} * large_chunk));
-  for (std::uint32_t block = pool->blocks_; block-- > start;) pool->cold_.push(block, links);
-  for (std::uint32_t block = start; block-- > 0;) pool->warm_.push(block, links);
+  for (std::uint32_t block = pool->blocks_; block-- > start;)
+    pool->cold_.push(block, links);
+  for (std::uint32_t block = start; block-- > 0;)
+    pool->warm_.push(block, links);
   pool->warm_low_ = pool->warm_.size();
 
   if (!resident) {
@@ -136,8 +141,10 @@ ChunkPool::~ChunkPool() {
     warmer_->wake.notify_one();
     warmer_->thread.join();
   }
-  if (base_ != nullptr) ::munmap(base_, memory());
-  if (meta_ != nullptr) ::munmap(meta_, meta_bytes_);
+  if (base_ != nullptr)
+    ::munmap(base_, memory());
+  if (meta_ != nullptr)
+    ::munmap(meta_, meta_bytes_);
 }
 
 std::uint32_t ChunkPool::take_block() {
@@ -151,9 +158,11 @@ ChunkId ChunkPool::take_small() {
   std::uint32_t unit = small_.pop(links);
   if (unit == none) {
     const std::uint32_t block = take_block();
-    if (block == none) return no_chunk;
+    if (block == none)
+      return no_chunk;
     unit = block * units_per_block;
-    for (std::uint32_t i = units_per_block - 1; i > 0; --i) small_.push(unit + i, links);
+    for (std::uint32_t i = units_per_block - 1; i > 0; --i)
+      small_.push(unit + i, links);
   }
   out_.fetch_add(out_of(unit), std::memory_order_relaxed);
   return unit;
@@ -161,7 +170,8 @@ ChunkId ChunkPool::take_small() {
 
 ChunkId ChunkPool::take_large() {
   const std::uint32_t block = take_block();
-  if (block == none) return no_chunk;
+  if (block == none)
+    return no_chunk;
   const ChunkId id = (block * units_per_block) | large_bit;
   out_.fetch_add(out_of(id), std::memory_order_relaxed);
   return id;
@@ -183,7 +193,8 @@ void ChunkPool::give(ChunkId id) {
 /// Keeps a free unit back from the stock until its block is whole.
 void ChunkPool::hold(std::uint32_t unit) {
   const std::uint32_t block = unit / units_per_block;
-  if ((held_units_[block] |= 1U << (unit % units_per_block)) != 0xffffffffU) return;
+  if ((held_units_[block] |= 1U << (unit % units_per_block)) != 0xffffffffU)
+    return;
   held_units_[block] = 0;
   warm_.push(block, BlockLinks{block_link_.get()});
 }
@@ -196,13 +207,15 @@ void ChunkPool::regroup() {
   if (warm_.size() + cold_.size() > 0 || chunks_out() == 0) {
     for (std::uint32_t left = small_.size(); left > 0; --left) {
       const std::uint32_t unit = small_.pop(links);
-      if (unit == none) break;
+      if (unit == none)
+        break;
       hold(unit);
     }
   }
   for (std::uint32_t block = 0; block < blocks_; ++block) {
     for (std::uint32_t i = 0; held_units_[block] != 0; ++i) {
-      if ((held_units_[block] & (1U << i)) == 0) continue;
+      if ((held_units_[block] & (1U << i)) == 0)
+        continue;
       held_units_[block] &= ~(1U << i);
       small_.push(block * units_per_block + i, links);
     }
@@ -224,12 +237,14 @@ void ChunkPool::tend(std::int64_t now_ms) {
     for (std::uint32_t surplus = stock > stock_target_ ? stock - stock_target_ : 0; surplus > 0;
          --surplus) {
       const std::uint32_t unit = small_.pop(units);
-      if (unit == none) break;
+      if (unit == none)
+        break;
       hold(unit);
     }
   }
   if (resident_always_) {
-    if (cools) next_cooling_ms_ = now_ms + cooling_period_ms;
+    if (cools)
+      next_cooling_ms_ = now_ms + cooling_period_ms;
     return;
   }
 
@@ -245,13 +260,15 @@ void ChunkPool::tend(std::int64_t now_ms) {
     warmer_->wake.notify_one();
   }
   warm_low_ = std::min(warm_low_, warm);
-  if (!cools) return;
+  if (!cools)
+    return;
   if (next_cooling_ms_ != 0) {
     // Half of the surplus each time: a load that pauses for a moment finds most of it again.
     const std::uint32_t surplus = warm_low_ > least_warm ? warm_low_ - least_warm : 0;
     for (std::uint32_t i = 0; i < (surplus + 1) / 2; ++i) {
       const std::uint32_t block = warm_.pop(links);
-      if (block == none) break;
+      if (block == none)
+        break;
       cool(block);
       cold_.push(block, links);
     }
@@ -275,7 +292,8 @@ void ChunkPool::warmer() {
   std::unique_lock hold(warmer_->mutex);
   for (;;) {
     warmer_->wake.wait(hold, [this] { return warmer_->stop || warmer_->wanted > 0; });
-    if (warmer_->stop) return;
+    if (warmer_->stop)
+      return;
     --warmer_->wanted;
     hold.unlock();
     const std::uint32_t block = cold_.pop(links);
@@ -284,12 +302,14 @@ void ChunkPool::warmer() {
       warm_.push(block, links);
     }
     hold.lock();
-    if (block == none) warmer_->wanted = 0;
+    if (block == none)
+      warmer_->wanted = 0;
   }
 }
 
 bool ChunkPool::cooling() const {
-  return !resident_always_ && (warm_.size() > least_warm || small_.size() > stock_target_ || stock_target_ > 0);
+  return !resident_always_ &&
+         (warm_.size() > least_warm || small_.size() > stock_target_ || stock_target_ > 0);
 }
 
 std::uint64_t ChunkPool::resident() const {

@@ -21,7 +21,9 @@ inline constexpr std::size_t small_chunk = std::size_t{4} << 10;
 inline constexpr std::size_t large_chunk = std::size_t{128} << 10;
 inline constexpr std::uint32_t units_per_block = large_chunk / small_chunk;
 
-inline std::size_t capacity(ChunkId id) { return (id & large_bit) != 0 ? large_chunk : small_chunk; }
+inline std::size_t capacity(ChunkId id) {
+  return (id & large_bit) != 0 ? large_chunk : small_chunk;
+}
 
 /// The memory of an instance's stream logs: blocks of 128 KiB, handed out whole (large chunks) or
 /// in units of 4 KiB (small chunks), recycled for ever, in one shared mapping.
@@ -56,8 +58,8 @@ class ChunkPool {
   Meta& meta(ChunkId id) { return meta_[id & ~large_bit]; }
 
   void give(ChunkId id);
-  /// At the start of a round: trims the stock of small chunks, joins free ones to blocks, asks the warmer for
-  /// more or gives idle memory back. `now_ms` is a monotonic clock in milliseconds.
+  /// At the start of a round: trims the stock of small chunks, joins free ones to blocks, asks the
+  /// warmer for more or gives idle memory back. `now_ms` is a monotonic clock in milliseconds.
   void tend(std::int64_t now_ms);
 
   [[nodiscard]] std::uint64_t memory() const { return std::uint64_t{blocks_} * large_chunk; }

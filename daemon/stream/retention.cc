@@ -5,13 +5,15 @@
 namespace parikshan::stream {
 namespace {
 
-constexpr std::size_t loads_ahead = 4;  // large chunks read from disk before a reader gets there
+constexpr std::size_t load_ahead = std::size_t{512} << 10;  // bytes, before a reader gets there
+constexpr std::size_t loads_at_once = 32;
 
 }  // namespace
 
 Retention::~Retention() {
   refresh();  // the chunks of what came last have no other owner
-  for (std::size_t i = head_; i < extents_.size(); ++i) drop(extents_[i]);
+  for (std::size_t i = head_; i < extents_.size(); ++i)
+    drop(extents_[i]);
 }
 
 void Retention::add(ChunkId chunk) {
@@ -55,7 +57,8 @@ Retention::Extent* Retention::find(std::uint64_t offset) {
 Retention::Outcome Retention::view(std::uint64_t offset, std::span<iovec> parts,
                                    std::size_t& filled) {
   filled = 0;
-  if (offset >= end_) return Outcome::nothing;
+  if (offset >= end_)
+    return Outcome::nothing;
   Extent* extent = find(offset);
   Extent* const behind = extents_.data() + extents_.size();
   for (; extent != behind && filled < parts.size(); ++extent) {
@@ -63,9 +66,11 @@ Retention::Outcome Retention::view(std::uint64_t offset, std::span<iovec> parts,
       load(extent);
       return filled > 0 ? Outcome::bytes : Outcome::loading;
     }
-    if (extent->where == Where::lost) return filled > 0 ? Outcome::bytes : Outcome::lost;
+    if (extent->where == Where::lost)
+      return filled > 0 ? Outcome::bytes : Outcome::lost;
     const std::uint64_t skip = offset - extent->offset;
-    if (skip == extent->length) continue;
+    if (skip == extent->length)
+      continue;
     parts[filled++] = {log_.pool().data(extent->chunk) + skip, extent->length - skip};
     offset = extent->offset + extent->length;
   }
@@ -74,15 +79,19 @@ Retention::Outcome Retention::view(std::uint64_t offset, std::span<iovec> parts,
 
 void Retention::load(Extent* from) {
   Extent* const behind = extents_.data() + extents_.size();
-  std::size_t ahead = 0;
-  for (Extent* extent = from; extent != behind && ahead < loads_ahead; ++extent, ++ahead) {
-    if (extent->where != Where::disk) continue;
-    const ChunkId chunk = extent->length <= small_chunk ? log_.pool().take_small()
-                                                        : log_.pool().take_large();
-    if (chunk == no_chunk) return;  // the reader asks again, and memory may be free by then
+  const std::uint64_t until = from->offset + load_ahead;
+  std::size_t loads = 0;
+  for (Extent* extent = from; extent != behind && extent->offset < until; ++extent) {
+    if (extent->where != Where::disk)
+      continue;
+    if (++loads > loads_at_once)
+      return;
+    const ChunkId chunk =
+        extent->length <= small_chunk ? log_.pool().take_small() : log_.pool().take_large();
+    if (chunk == no_chunk)
+      return;  // the reader asks again, and memory may be free by then
     extent->chunk = chunk;
-    extent->job =
-        spill_->start_read(extent->slot, chunk, extent->length, extent->offset, this);
+    extent->job = spill_->start_read(extent->slot, chunk, extent->length, extent->offset, this);
     extent->where = Where::reading;
     on_disk_ -= extent->length;
     resident_ += capacity(chunk);
@@ -113,9 +122,11 @@ void Retention::release(std::uint64_t offset) {
   begin_ = std::max(begin_, std::min(offset, end_));
   while (!empty()) {
     Extent& oldest = extents_[head_];
-    if (oldest.offset + oldest.length > begin_) break;
+    if (oldest.offset + oldest.length > begin_)
+      break;
     const bool newest = head_ + 1 == extents_.size();
-    if (newest && !log_.seal(end_)) break;  // the writer is at it; it will be asked for again
+    if (newest && !log_.seal(end_))
+      break;  // the writer is at it; it will be asked for again
     drop(oldest);
     ++head_;
   }
@@ -129,20 +140,23 @@ void Retention::release(std::uint64_t offset) {
 }
 
 bool Retention::fit(std::uint64_t quota) {
-  if (resident_ <= quota) return true;
+  if (resident_ <= quota)
+    return true;
   std::uint64_t staying = 0;
   bool fits = true;
   for (std::size_t i = head_; i < extents_.size(); ++i) {
     Extent& extent = extents_[i];
-    if (extent.where == Where::disk || extent.where == Where::lost) continue;
-    if (extent.where == Where::writing) continue;
+    if (extent.where == Where::disk || extent.where == Where::lost)
+      continue;
+    if (extent.where == Where::writing)
+      continue;
     staying += capacity(extent.chunk);
     const bool newest = i + 1 == extents_.size();
-    if (staying <= quota || newest || extent.where == Where::reading || i == head_) continue;
-    Spill::Job* job =
-        spill_ == nullptr
-            ? nullptr
-            : spill_->start_write(extent.chunk, extent.length, extent.offset, this);
+    if (staying <= quota || newest || extent.where == Where::reading || i == head_)
+      continue;
+    Spill::Job* job = spill_ == nullptr
+                          ? nullptr
+                          : spill_->start_write(extent.chunk, extent.length, extent.offset, this);
     if (job == nullptr) {
       fits = false;
       break;
@@ -152,6 +166,10 @@ bool Retention::fit(std::uint64_t quota) {
     staying -= capacity(extent.chunk);
   }
   return fits;
+}
+
+std::string Retention::disk_problem() const {
+  return spill_ == nullptr ? std::string() : spill_->problem();
 }
 
 void Retention::moved(const Spill::Job& job) {

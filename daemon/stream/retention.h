@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "stream/spill.h"
@@ -51,6 +52,9 @@ class Retention {
   /// Bytes of chunks held in memory, those on their way to or from the disk included.
   [[nodiscard]] std::uint64_t resident() const { return resident_; }
   [[nodiscard]] std::uint64_t on_disk() const { return on_disk_; }
+
+  /// Why nothing can be moved to disk now; empty when it can, or there is none.
+  [[nodiscard]] std::string disk_problem() const;
 
   /// Of Spill: a job of this log is done.
   void moved(const Spill::Job& job);

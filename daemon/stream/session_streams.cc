@@ -9,7 +9,8 @@ void SessionStreams::close() {
 }
 
 void SessionStreams::drop() {
-  if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    delete this;
 }
 
 }  // namespace parikshan::stream

@@ -59,7 +59,8 @@ class SessionStreams {
   [[nodiscard]] bool closed() const { return closed_.load(std::memory_order_seq_cst); }
   /// Synchronous mode: lets the production thread go on. Posts a reference of its own.
   void resume() {
-    if (resume_ == nullptr) return;
+    if (resume_ == nullptr)
+      return;
     resume_->post(this, [this] { refs_.fetch_add(1, std::memory_order_relaxed); });
     resume_->ring();
   }

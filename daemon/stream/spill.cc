@@ -33,7 +33,8 @@ std::size_t room_for(std::size_t length) {
 int make_directories(const std::string& directory) {
   for (std::size_t at = 1; at != std::string::npos;) {
     at = directory.find('/', at + 1);
-    if (::mkdir(directory.substr(0, at).c_str(), 0700) != 0 && errno != EEXIST) return errno;
+    if (::mkdir(directory.substr(0, at).c_str(), 0700) != 0 && errno != EEXIST)
+      return errno;
   }
   return 0;
 }
@@ -59,7 +60,8 @@ struct Spill::Thread {
     std::unique_lock hold(mutex);
     for (;;) {
       wake.wait(hold, [this] { return stop || !todo.empty(); });
-      if (stop) return;
+      if (stop)
+        return;
       Job* job = todo.front();
       todo.pop_front();
       hold.unlock();
@@ -72,19 +74,24 @@ struct Spill::Thread {
   }
 
   int open_file() {
-    if (const int problem = make_directories(directory); problem != 0) return problem;
+    if (const int problem = make_directories(directory); problem != 0)
+      return problem;
     file.reset(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-    if (file) return 0;
-    if (errno != EOPNOTSUPP && errno != EISDIR) return errno;
+    if (file)
+      return 0;
+    if (errno != EOPNOTSUPP && errno != EISDIR)
+      return errno;
     std::string path = directory + "/spill.XXXXXX";  // a file system without O_TMPFILE
     file.reset(::mkostemp(path.data(), O_CLOEXEC));
-    if (!file) return errno;
+    if (!file)
+      return errno;
     return ::unlink(path.c_str()) == 0 ? 0 : errno;
   }
 
   int move_bytes(const Job& job) {
     if (!file) {
-      if (const int problem = open_file(); problem != 0) return problem;
+      if (const int problem = open_file(); problem != 0)
+        return problem;
     }
     std::byte* bytes = pool->data(job.chunk);
     for (std::size_t moved = 0; moved < job.length;) {
@@ -92,9 +99,12 @@ struct Spill::Thread {
       const ssize_t n = job.kind == Job::Kind::write
                             ? ::pwrite(file.get(), bytes + moved, job.length - moved, at)
                             : ::pread(file.get(), bytes + moved, job.length - moved, at);
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return errno;
-      if (n == 0) return EIO;  // the file is shorter than what was written to it
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n < 0)
+        return errno;
+      if (n == 0)
+        return EIO;  // the file is shorter than what was written to it
       moved += static_cast<std::size_t>(n);
     }
     return 0;
@@ -111,7 +121,8 @@ Result<std::unique_ptr<Spill>> Spill::create(std::string directory, std::uint64_
   thread.pool = &pool;
   thread.directory = std::move(directory);
   thread.done_event.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  if (!thread.done_event) return errno_error("make the event of the spill thread");
+  if (!thread.done_event)
+    return errno_error("make the event of the spill thread");
   try {
     thread.thread = std::thread(&Thread::run, &thread);
   } catch (const std::system_error& problem) {
@@ -121,7 +132,8 @@ Result<std::unique_ptr<Spill>> Spill::create(std::string directory, std::uint64_
 }
 
 Spill::~Spill() {
-  if (!thread_) return;
+  if (!thread_)
+    return;
   if (thread_->thread.joinable()) {
     {
       const std::lock_guard hold(thread_->mutex);
@@ -130,8 +142,10 @@ Spill::~Spill() {
     thread_->wake.notify_one();
     thread_->thread.join();
   }
-  for (Job* job : thread_->todo) delete job;
-  for (Job* job : thread_->done) delete job;
+  for (Job* job : thread_->todo)
+    delete job;
+  for (Job* job : thread_->done)
+    delete job;
 }
 
 void Spill::submit(Job* job) {
@@ -145,7 +159,8 @@ void Spill::submit(Job* job) {
 Spill::Job* Spill::start_write(ChunkId chunk, std::uint32_t length, std::uint64_t offset,
                                Retention* owner) {
   const std::size_t room = room_for(length);
-  if (used_ + room > quota_ || now_ms() < refused_until_ms_) return nullptr;
+  if (used_ + room > quota_ || now_ms() < refused_until_ms_)
+    return nullptr;
   auto& free = room == small_chunk ? free_small_ : free_large_;
   std::uint64_t slot = file_end_;
   if (!free.empty()) {
@@ -179,7 +194,9 @@ void Spill::free_slot(std::uint64_t slot, std::size_t length) {
   }
 }
 
-int Spill::done_fd() const { return thread_->done_event.get(); }
+int Spill::done_fd() const {
+  return thread_->done_event.get();
+}
 
 void Spill::collect() {
   std::uint64_t count = 0;
@@ -192,22 +209,27 @@ void Spill::collect() {
   for (Job* pointer : done) {
     const std::unique_ptr<Job> job(pointer);
     const bool is_write = job->kind == Job::Kind::write;
-    if (is_write && job->errnum != 0) {
+    if (is_write)
       refused_errnum_ = job->errnum;
+    if (is_write && job->errnum != 0) {
       refused_until_ms_ = now_ms() + refusal_ms;
     }
     // After a write the bytes are where they should be, on disk or, if refused, still in the
     // chunk; after a read they are in the chunk, and the slot has served.
     const bool slot_is_free = !is_write || job->errnum != 0 || job->owner == nullptr;
     const bool chunk_is_free = job->owner == nullptr || (is_write == (job->errnum == 0));
-    if (job->owner != nullptr) job->owner->moved(*job);
-    if (slot_is_free) free_slot(job->slot, job->length);
-    if (chunk_is_free) pool_->give(job->chunk);
+    if (job->owner != nullptr)
+      job->owner->moved(*job);
+    if (slot_is_free)
+      free_slot(job->slot, job->length);
+    if (chunk_is_free)
+      pool_->give(job->chunk);
   }
 }
 
 std::string Spill::problem() const {
-  if (now_ms() >= refused_until_ms_) return {};
+  if (refused_errnum_ == 0)
+    return {};
   return fmt::format("spill to {}: {}", thread_->directory,
                      std::generic_category().message(refused_errnum_));
 }

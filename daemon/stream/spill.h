@@ -28,9 +28,9 @@ class Spill {
     Kind kind = Kind::write;
     ChunkId chunk = no_chunk;
     std::uint32_t length = 0;
-    std::uint64_t slot = 0;        ///< offset in the file
-    std::uint64_t offset = 0;      ///< offset in the stream
-    Retention* owner = nullptr;    ///< told when it is done; nullptr: nobody wants it any more
+    std::uint64_t slot = 0;      ///< offset in the file
+    std::uint64_t offset = 0;    ///< offset in the stream
+    Retention* owner = nullptr;  ///< told when it is done; nullptr: nobody wants it any more
     int errnum = 0;
   };
 
@@ -57,7 +57,7 @@ class Spill {
 
   [[nodiscard]] std::uint64_t quota() const { return quota_; }
   [[nodiscard]] std::uint64_t used() const { return used_; }
-  /// Why nothing can be written now; empty when it can.
+  /// Why the last write failed; empty when it did not.
   [[nodiscard]] std::string problem() const;
 
  private:

@@ -28,7 +28,8 @@ ChunkId StreamLog::take(std::size_t length) {
 void StreamLog::append(const std::byte* bytes, std::size_t length) {
   due_.store(due_.load(std::memory_order_relaxed) + length, std::memory_order_release);
   appends_.store(appends_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  if (discard_.load(std::memory_order_acquire) || broken_.load(std::memory_order_relaxed)) return;
+  if (discard_.load(std::memory_order_acquire) || broken_.load(std::memory_order_relaxed))
+    return;
 
   std::uint64_t unclaimed = written_;
   if (!end_.compare_exchange_strong(unclaimed, written_ | writing, std::memory_order_seq_cst)) {

@@ -19,9 +19,11 @@ int main(int argc, char** argv) {
     return 1;
   };
   Result<net::Address> listen = net::Address::parse(argv[1]);
-  if (!listen) return fail(listen.error());
+  if (!listen)
+    return fail(listen.error());
   Result<net::Address> production = net::Address::parse(argv[2]);
-  if (!production) return fail(production.error());
+  if (!production)
+    return fail(production.error());
 
   sigset_t stop;
   ::sigemptyset(&stop);
@@ -33,11 +35,14 @@ int main(int argc, char** argv) {
   context.descriptor_limit = net::raise_descriptor_limit();
   duplicator::Port port(1, *listen, *production, false, false, 1);
   Result<Fd> listener = net::listen_on(*listen);
-  if (!listener) return fail(listener.error());
+  if (!listener)
+    return fail(listener.error());
   auto worker = duplicator::Worker::create(0, context);
-  if (!worker) return fail(worker.error());
+  if (!worker)
+    return fail(worker.error());
   (*worker)->set_peers({worker->get()});
-  if (Result<void> started = (*worker)->start(); !started) return fail(started.error());
+  if (Result<void> started = (*worker)->start(); !started)
+    return fail(started.error());
   (*worker)->listen(&port, listener->get());
   fmt::print(stderr, "plain-proxy: ready\n");
   int signal = 0;

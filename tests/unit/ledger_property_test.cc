@@ -215,7 +215,8 @@ class Drive {
         break;
       default:
         if (random_() % 16 == 0)
-          std::next(session_->legs().begin(), static_cast<long>(random_() % servers_.size()))->lose("a random detach", true);
+          std::next(session_->legs().begin(), static_cast<long>(random_() % servers_.size()))
+              ->lose("a random detach", true);
     }
   }
 
@@ -288,7 +289,7 @@ class Drive {
     }
     if (spill_) {
       EXPECT_LE(spill_->used(), spill_->quota());
-      spilled_ |= session_->on_disk() > 0;
+      spilled_ |= spill_->used() > 0;
     }
   }
 
