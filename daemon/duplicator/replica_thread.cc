@@ -10,7 +10,6 @@
 // system call into the production path.)
 #include "duplicator/replica_thread.h"
 
-#include <fmt/format.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -20,7 +19,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <condition_variable>
 #include <system_error>
 
 #include "base/clock.h"
@@ -82,11 +80,7 @@ Result<void> ReplicaThread::start() {
 void ReplicaThread::stop() {
   if (!thread_.joinable())
     return;
-  {
-    const std::lock_guard hold(commands_mutex_);
-    commands_.emplace_back([this] { stopping_ = true; });
-  }
-  news_.ring();
+  commands_.post([this] { stopping_ = true; });
   thread_.join();
   running_ = false;
 }
@@ -94,24 +88,7 @@ void ReplicaThread::stop() {
 void ReplicaThread::run_and_wait(const std::function<void()>& command) {
   if (!running_)
     return command();
-  struct Done {
-    std::mutex mutex;
-    std::condition_variable wake;
-    bool ran = false;
-  };
-  const auto done = std::make_shared<Done>();
-  {
-    const std::lock_guard hold(commands_mutex_);
-    commands_.emplace_back([&command, done] {
-      command();
-      const std::lock_guard holds(done->mutex);
-      done->ran = true;
-      done->wake.notify_one();
-    });
-  }
-  news_.ring();
-  std::unique_lock hold(done->mutex);
-  done->wake.wait(hold, [&done] { return done->ran; });
+  commands_.run_and_wait(command);
 }
 
 void ReplicaThread::run() {
@@ -160,7 +137,7 @@ void ReplicaThread::round() {
   hear_sockets();
   if (spill_)
     spill_->collect();
-  take_commands();
+  commands_.run_all();
   hear_news();
   if (const std::int64_t now = now_ms(); now >= next_sweep_ms_ || blocked_) {
     if (now >= next_sweep_ms_)
@@ -291,38 +268,6 @@ void ReplicaThread::settle(FedSession* session) {
   }
 }
 
-void ReplicaThread::judge(FedSession& session, ReplicaLeg& leg) {
-  Replica& replica = leg.replica();
-  const std::string who = fmt::format("session {} of {}", session.streams().origin.session,
-                                      session.streams().origin.client);
-  if (leg.is_lost() && !leg.counted_lost) {
-    leg.counted_lost = true;
-    ++replica.sessions_lost;
-    if (leg.overflowed() && replica.attached) {
-      const std::string why =
-          fmt::format("{}, lost from byte {}: {}", who, leg.cursor(), leg.lost_why());
-      replica.raise(SyncState::overflowed, why);
-      if (settings_.detach_on_overflow && !leg.lacked_descriptor())
-        to_detach_.emplace_back(&replica, why);
-    }
-  }
-  const divergence::Difference* first = leg.checker().first();
-  if (first == nullptr || leg.counted_diverged)
-    return;
-  leg.counted_diverged = true;
-  ++replica.sessions_diverged;
-  replica.keep(
-      KeptDifference{session.streams().origin.session, session.streams().origin.client, *first});
-  if (static_cast<double>(replica.sessions_diverged) <=
-      settings_.tolerate * static_cast<double>(replica.sessions))
-    return;
-  const std::string why =
-      fmt::format("{}, answer differs at byte {}: {}", who, first->production_offset, first->why);
-  replica.raise(SyncState::diverged, why);
-  if (settings_.detach_on_divergence && replica.attached)
-    to_detach_.emplace_back(&replica, why);
-}
-
 /// Keeps a part of the pool free for the production threads by cutting off whoever holds most.
 void ReplicaThread::relieve() {
   for (int cuts = 0; cuts < most_cuts_a_round && pool_.used() > pool_.memory() / 8 * 7; ++cuts) {
@@ -358,79 +303,6 @@ void ReplicaThread::close(FedSession* session) {
   session->streams().reader = nullptr;
   session->streams().reader_done = true;
   delete session;
-}
-
-void ReplicaThread::take_commands() {
-  std::vector<std::function<void()>> commands;
-  {
-    const std::lock_guard hold(commands_mutex_);
-    commands.swap(commands_);
-  }
-  for (const auto& command : commands)
-    command();
-}
-
-void ReplicaThread::attach(Port& port, const net::Address& address) {
-  auto replica = std::make_unique<Replica>(port, address);
-  replica->attached_epoch = context_.epoch.load() + 1;
-  replicas_.push_back(std::move(replica));
-  // The epoch first: a session that sees the port wanted must carry it.
-  context_.epoch.fetch_add(1);
-  port.replicas_wanting.fetch_add(1);
-}
-
-void ReplicaThread::detach(Replica& replica, const std::string& why) {
-  if (!replica.attached)
-    return;
-  replica.attached = false;
-  replica.detached_why = why;
-  replica.port.replicas_wanting.fetch_sub(1);
-  for (FedSession* session : sessions_) {
-    for (ReplicaLeg& leg : session->legs()) {
-      if (&leg.replica() != &replica || leg.phase() == ReplicaLeg::Phase::over)
-        continue;
-      leg.lose("the replica was detached", true);
-      list(session);
-    }
-  }
-}
-
-void ReplicaThread::change(divergence::Masks masks, ReplicaSettings settings) {
-  old_masks_.push_back(std::move(masks_));
-  masks_ = std::make_unique<divergence::Masks>(std::move(masks));
-  settings_ = settings;
-}
-
-Account ReplicaThread::totals(const Replica& replica) const {
-  Account sum = replica.ended;
-  for (const FedSession* session : sessions_) {
-    for (const ReplicaLeg& leg : session->legs()) {
-      if (&leg.replica() == &replica)
-        sum += session->account(leg);
-    }
-  }
-  return sum;
-}
-
-std::vector<SessionRecord> ReplicaThread::open_records(const Replica& replica,
-                                                       std::size_t most) const {
-  std::vector<SessionRecord> records;
-  for (const FedSession* session : sessions_) {
-    for (const ReplicaLeg& leg : session->legs()) {
-      if (records.size() >= most)
-        return records;
-      if (&leg.replica() == &replica)
-        records.push_back(session->record(leg));
-    }
-  }
-  return records;
-}
-
-std::uint64_t ReplicaThread::messages() const {
-  std::uint64_t sum = ended_messages_;
-  for (FedSession* session : sessions_)
-    sum += session->streams().client_to_production.appends();
-  return sum;
 }
 
 }  // namespace parikshan::duplicator

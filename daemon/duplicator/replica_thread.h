@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/command_queue.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "divergence/masks.h"
@@ -74,7 +74,8 @@ class ReplicaThread {
         news_(news),
         context_(context),
         spill_(std::move(spill)),
-        settings_(settings) {}
+        settings_(settings),
+        commands_(news.event_fd()) {}
 
   void run();
   void round();
@@ -89,7 +90,6 @@ class ReplicaThread {
   void judge(FedSession& session, ReplicaLeg& leg);
   void relieve();
   void close(FedSession* session);
-  void take_commands();
   [[nodiscard]] FedSession::Limits limits() const;
 
   stream::ChunkPool& pool_;
@@ -103,8 +103,7 @@ class ReplicaThread {
   Fd epoll_;
   std::thread thread_;
 
-  std::mutex commands_mutex_;  // the control thread's and this one's; never a production thread's
-  std::vector<std::function<void()>> commands_;
+  CommandQueue commands_;  // of the control thread; never of a production thread
   std::atomic<bool> running_{false};
 
   // The thread's own.

@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <condition_variable>
 #include <system_error>
 
 #include "net/socket.h"
@@ -47,6 +46,7 @@ Result<std::unique_ptr<Worker>> Worker::create(unsigned index, ProductionContext
   if (!event)
     return event.error();
   worker->resume_ = std::make_unique<stream::SessionStreams::Resume>(std::move(event.value()));
+  worker->commands_ = std::make_unique<CommandQueue>(worker->resume_->event_fd());
   epoll_event wanted{};
   wanted.events = EPOLLIN;
   wanted.data.u64 = tag(nullptr, mailbox);
@@ -64,6 +64,12 @@ Worker::~Worker() {
     take_resumed();
 }
 
+void Worker::run_and_wait(const std::function<void()>& command) {
+  if (!thread_.joinable())
+    return command();
+  commands_->run_and_wait(command);
+}
+
 Result<void> Worker::start() {
   try {
     thread_ = std::thread(&Worker::run, this);
@@ -73,36 +79,8 @@ Result<void> Worker::start() {
   return {};
 }
 
-void Worker::post(std::function<void()> command) {
-  {
-    const std::lock_guard hold(commands_mutex_);
-    commands_.push_back(std::move(command));
-  }
-  resume_->ring();
-}
-
-void Worker::run_and_wait(const std::function<void()>& command) {
-  if (!thread_.joinable())
-    return command();
-  struct Done {
-    std::mutex mutex;
-    std::condition_variable wake;
-    bool ran = false;
-  };
-  const auto done = std::make_shared<Done>();
-  post([&command, done] {
-    command();
-    // Under the lock: the caller's command must not be destroyed before this call returned.
-    const std::lock_guard hold(done->mutex);
-    done->ran = true;
-    done->wake.notify_one();
-  });
-  std::unique_lock hold(done->mutex);
-  done->wake.wait(hold, [&done] { return done->ran; });
-}
-
 void Worker::listen(Port* port, int fd) {
-  post([this, port, fd] {
+  commands_->post([this, port, fd] {
     listeners_.push_back(std::make_unique<Listener>(Listener{port, fd, false}));
     if (paused_.load(std::memory_order_relaxed) == 0)
       arm(*listeners_.back(), true);
@@ -140,7 +118,7 @@ void Worker::close_sessions(Port* port) {
 }
 
 void Worker::stop() {
-  post([this] { stopping_ = true; });
+  commands_->post([this] { stopping_ = true; });
 }
 
 void Worker::join() {
@@ -199,7 +177,7 @@ void Worker::dispatch(std::uint64_t word, std::uint32_t events) {
     case mailbox:
       resume_->drain();
       take_resumed();
-      take_commands();
+      commands_->run_all();
       break;
     case client_leg:
     case production_leg: {
@@ -278,7 +256,7 @@ void Worker::accept_from(Listener& listener) {
       least->load_.fetch_add(1,
                              std::memory_order_relaxed);  // at once, so that the next one sees it
       const int fd = client.release();
-      least->post([least, port, fd] {
+      least->commands_->post([least, port, fd] {
         least->load_.fetch_sub(1, std::memory_order_relaxed);
         least->adopt(port, Fd(fd));
       });
@@ -375,16 +353,6 @@ void Worker::try_to_resume() {
     return;
   for (const auto& listener : listeners_)
     arm(*listener, true);
-}
-
-void Worker::take_commands() {
-  std::vector<std::function<void()>> commands;
-  {
-    const std::lock_guard hold(commands_mutex_);
-    commands.swap(commands_);
-  }
-  for (const auto& command : commands)
-    command();
 }
 
 void Worker::take_resumed() {

@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
 
+#include "base/command_queue.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "duplicator/port.h"
@@ -70,7 +70,6 @@ class Worker {
   };
 
   Worker(unsigned index, ProductionContext& context) : index_(index), context_(context) {}
-  void post(std::function<void()> command);
   void run();
   void dispatch(std::uint64_t tag, std::uint32_t events);
   void accept_from(Listener& listener);
@@ -82,7 +81,6 @@ class Worker {
   void close(Session* session);
   void pause_accepting(int errnum);
   void try_to_resume();
-  void take_commands();
   void take_resumed();
   void arm(Listener& listener, bool on);
 
@@ -93,9 +91,7 @@ class Worker {
   std::unique_ptr<stream::SessionStreams::Resume> resume_;
   std::thread thread_;
 
-  std::mutex
-      commands_mutex_;  // the control thread's and other workers'; never the replica thread's
-  std::vector<std::function<void()>> commands_;
+  std::unique_ptr<CommandQueue> commands_;  // of the control thread and of other workers
   std::atomic<std::uint64_t> load_{0};
   std::atomic<int> paused_{0};
 
