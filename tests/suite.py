@@ -147,7 +147,7 @@ def step_tidy(log):
     Unit tests are left out: nearly all of what it sees there is the expansion of GoogleTest's
     macros, which takes longer than all the rest together.
     """
-    files = [name for name in sources("daemon", "tests/bench", "tests/fuzz", "tests/net")
+    files = [name for name in sources("daemon", "tests/bench", "tests/net")
              if name.endswith(".cc")]
     failed = run(["bash", "-c", "printf '%s\\n' \"$@\" | xargs -P " + JOBS + " -n 2 clang-tidy "
                   "--quiet -p " + str(BUILD / "release"), "tidy", *files], log, 2400)

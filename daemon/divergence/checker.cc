@@ -23,6 +23,7 @@ constexpr std::size_t most_ahead = std::size_t{64} << 10;
 constexpr std::size_t longest_line = 4096;
 constexpr std::size_t context_before = 64;
 constexpr std::size_t context_after = 192;
+constexpr std::uint64_t least_kept_with_masks = std::uint64_t{64} << 10;
 constexpr std::size_t most_blocks = std::size_t{1} << 20;
 
 std::string_view text_of(const iovec& part) {
@@ -253,6 +254,12 @@ void Checker::compare_block(std::string_view& replica) {
 void Checker::shed(stream::Retention& production, std::uint64_t keep) {
   if (closed_)
     return;
+  if (!masks_.empty()) {
+    // Masked parts may differ in length, so behind bytes that are gone nothing could be aligned.
+    if (production.end() - position_ > std::max(keep, least_kept_with_masks))
+      close();
+    return;
+  }
   std::uint64_t from = blocks_ ? needed_from() : position_;
   while (production.end() > from && production.end() - from > keep) {
     const std::uint64_t boundary = from - from % block_size + block_size;
@@ -261,7 +268,7 @@ void Checker::shed(stream::Retention& production, std::uint64_t keep) {
       break;
     if (!blocks_)
       blocks_ = std::make_unique<std::deque<Block>>();
-    if (!masks_.empty() || blocks_->size() >= most_blocks) {
+    if (blocks_->size() >= most_blocks) {
       if (blocks_->empty() || blocks_->back().known ||
           blocks_->back().length > UINT32_MAX - block_size)
         blocks_->push_back({from, 0, false, 0});

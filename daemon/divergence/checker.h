@@ -28,7 +28,7 @@ struct Difference {
 /// long as production's bytes are in memory they are compared as they are, to the byte. When the
 /// replica lags so far behind that they cannot be kept, they are replaced by the hashes of their
 /// blocks (XXH3, 4 KiB at the same offsets of both outputs): a difference is then known to a
-/// block. With masks, bytes that cannot be kept are not compared, and counted so.
+/// block. With masks, a session whose bytes cannot be kept is compared no further.
 ///
 /// After a difference the comparison goes on at the next block (with masks: at the next line).
 ///

@@ -51,7 +51,8 @@ std::size_t FedSession::turn(const Limits& limits, std::int64_t now_ms, std::str
     if (leg.phase() == ReplicaLeg::Phase::over)
       continue;
     const bool ending = input_ended != stream::End::open;
-    if (leg.cursor() < input_.end() || leg.loading() || leg.checker().in_line() || ending)
+    if (leg.cursor() < input_.end() || leg.loading() || leg.unread() || leg.checker().in_line() ||
+        ending)
       restless_ = true;
   }
   release();
@@ -59,8 +60,6 @@ std::size_t FedSession::turn(const Limits& limits, std::int64_t now_ms, std::str
     cut_slowest(input_.disk_problem().empty()
                     ? "the session's quotas of memory and spill are used up"
                     : input_.disk_problem());
-  if (port_.paced && moved > 0)
-    streams_->resume();
   return moved;
 }
 
@@ -75,15 +74,15 @@ void FedSession::release() {
   }
   input_.release(input_from);
   output_.release(output_from);
-  if (port_.paced)
+  if (port_.paced && input_from != streams_->client_to_production.paced()) {
     streams_->client_to_production.pace(input_from);
+    streams_->resume();
+  }
   if (input_from == UINT64_MAX && !discarding_) {
     // Nobody is left to read: the production thread need not copy any more.
     discarding_ = true;
     streams_->client_to_production.discard();
     streams_->production_to_client.discard();
-    if (port_.paced)
-      streams_->resume();
   }
 }
 
@@ -103,7 +102,12 @@ void FedSession::cut_slowest(const std::string& why) {
 
 bool FedSession::blocked() const {
   return std::any_of(legs_.begin(), legs_.end(),
-                     [](const ReplicaLeg& leg) { return leg.blocked() || leg.loading(); });
+                     [](const ReplicaLeg& leg) { return leg.blocked(); });
+}
+
+bool FedSession::loading() const {
+  return std::any_of(legs_.begin(), legs_.end(),
+                     [](const ReplicaLeg& leg) { return leg.loading(); });
 }
 
 bool FedSession::over() const {

@@ -36,8 +36,10 @@ class FedSession {
 
   /// Needs turns although nothing new may come: full sockets, disk, lines or ends awaited.
   [[nodiscard]] bool restless() const { return restless_; }
-  /// Waits for a socket or the disk.
+  /// A leg's socket is full.
   [[nodiscard]] bool blocked() const;
+  /// A leg waits for the disk.
+  [[nodiscard]] bool loading() const;
   /// Both sides are done with it.
   [[nodiscard]] bool over() const;
   [[nodiscard]] std::uint64_t resident() const { return input_.resident() + output_.resident(); }

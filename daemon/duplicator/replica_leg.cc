@@ -4,9 +4,12 @@
 #include "duplicator/replica_leg.h"
 
 #include <fmt/format.h>
+#include <linux/sockios.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
@@ -18,8 +21,9 @@ namespace {
 
 constexpr std::size_t most_a_turn = std::size_t{4} << 20;
 constexpr std::size_t receive_size = std::size_t{64} << 10;
-constexpr std::int64_t patience_ms = 2'000;             // with nothing left to hear
-constexpr std::int64_t patience_awaiting_ms = 300'000;  // with answers outstanding
+constexpr std::int64_t patience_ms = 2'000;               // with nothing left to hear
+constexpr std::int64_t patience_awaiting_ms = 3'600'000;  // with answers outstanding
+constexpr std::int64_t line_patience_ms = 250;
 
 std::string reason_of(int errnum) {
   return std::generic_category().message(errnum);
@@ -28,7 +32,7 @@ std::string reason_of(int errnum) {
 }  // namespace
 
 void ReplicaLeg::connect(int epoll_fd, std::uint64_t descriptor_limit) {
-  Result<Fd> fd = net::start_connect(replica_.address);
+  Result<Fd> fd = net::start_connect(replica_.address, descriptor_limit);
   if (!fd) {
     lacked_descriptor_ = fd.error().errnum == EMFILE || fd.error().errnum == ENFILE;
     lose(fd.error().text(), lacked_descriptor_);
@@ -65,11 +69,17 @@ std::size_t ReplicaLeg::turn(Production& production, std::string& scratch) {
     moved += send(production);
   if (phase_ == Phase::open)
     moved += receive(production, scratch);
-  if (moved > 0)
+  // What is only dropped is no sign of life once production is over.
+  if (moved > 0 && !(production_over_ && checker_.closed()))
     quiet_since_ms_ = production.now_ms;
-  checker_.step(production.output, production.output_complete(), production.idle);
+  // The replica has to have been quiet as well: half a line of it may have come just now.
+  const bool idle = production.idle && production.now_ms - quiet_since_ms_ > line_patience_ms;
+  checker_.step(production.output, production.output_complete(), idle);
+  if (unread())
+    moved += receive(production, scratch);
   // What the log does not have can neither be waited for nor be held against the replica.
-  if (production.output_broken && checker_.position() >= production.output.end())
+  const bool cut = production.output_broken || production.output_ended == stream::End::reset;
+  if (cut && checker_.position() >= production.output.end())
     checker_.close();
   if (phase_ == Phase::open)
     finish(production);
@@ -168,6 +178,18 @@ std::size_t ReplicaLeg::receive(Production& production, std::string& scratch) {
   return moved;
 }
 
+/// Bytes that our socket took and the replica's kernel has not: a reset would throw them away.
+std::uint64_t ReplicaLeg::untaken() const {
+  int queued = 0;
+  // Of a unix socket the number would count the kernel's overhead; it has no such queue either.
+  if (!leg_.fd || replica_.address.is_unix() || ::ioctl(leg_.fd.get(), SIOCOUTQ, &queued) != 0 ||
+      queued <= 0)
+    return 0;
+  const std::uint64_t end_of_stream = sent_end_ ? 1 : 0;  // an unacknowledged one counts as a byte
+  const auto bytes = static_cast<std::uint64_t>(queued);
+  return std::min(cursor_, bytes - std::min(end_of_stream, bytes));
+}
+
 void ReplicaLeg::finish(Production& production) {
   if (production.input_ended == stream::End::open || cursor_ < production.input.end())
     return;
@@ -183,15 +205,19 @@ void ReplicaLeg::finish(Production& production) {
     production_over_ = true;
     quiet_since_ms_ = production.now_ms;
   }
+  if (!read_end_ && untaken() > 0)
+    return;  // held for the replica, as what it was not sent is
   const bool all_heard = checker_.closed() || checker_.position() >= production.output.end();
   const std::int64_t patience = all_heard ? patience_ms : patience_awaiting_ms;
-  const bool broken = production.input_ended == stream::End::reset;
+  const bool broken =
+      production.input_ended == stream::End::reset || production.output_ended == stream::End::reset;
   if (!read_end_ && !(broken && all_heard) && production.now_ms - quiet_since_ms_ < patience)
     return;
   checker_.step(production.output, production.output_complete(), true);
   checker_.close();
   phase_ = Phase::over;
-  if (read_end_)
+  // After an end in order the replica is to see the end of its input, as production did.
+  if (read_end_ || !broken)
     leg_.fd.reset();
   else
     net::reset_and_close(std::move(leg_.fd));
@@ -203,6 +229,7 @@ void ReplicaLeg::lose(std::string why, bool by_us) {
   phase_ = Phase::over;
   is_lost_ = true;
   overflowed_ = by_us;
+  cursor_ -= untaken();  // the ledger names the first byte that is really lost
   if (by_us)
     checker_.close();
   else

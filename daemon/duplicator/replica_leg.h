@@ -46,7 +46,8 @@ class ReplicaLeg {
 
     /// Nothing more will come, and the retention has all of it.
     [[nodiscard]] bool output_complete() const {
-      return output_ended != stream::End::open && !output_broken;
+      return output_ended == stream::End::fin &&
+             !output_broken;  // a reset cuts off, it ends nothing
     }
   };
   /// Sends and compares what can be sent and compared now. The number of bytes moved.
@@ -57,11 +58,17 @@ class ReplicaLeg {
   void lose(std::string why, bool by_us);
 
   [[nodiscard]] Phase phase() const { return phase_; }
-  /// Offset in the client's bytes up to which the replica's socket took them.
+  /// Offset in the client's bytes up to which the replica's socket took them; once the leg is cut
+  /// off, up to which the replica's kernel had acknowledged them.
   [[nodiscard]] std::uint64_t cursor() const { return cursor_; }
   /// Bytes were left over because the socket was full.
   [[nodiscard]] bool blocked() const { return phase_ == Phase::open && !leg_.writable; }
   [[nodiscard]] bool loading() const { return loading_; }
+  /// The socket has more, and the checker would take it now.
+  [[nodiscard]] bool unread() const {
+    return phase_ == Phase::open && leg_.readable && !read_end_ &&
+           (checker_.closed() || checker_.room() > 0);
+  }
   [[nodiscard]] Replica& replica() const { return replica_; }
   [[nodiscard]] FedSession& session() const { return session_; }
   [[nodiscard]] divergence::Checker& checker() { return checker_; }
@@ -83,6 +90,7 @@ class ReplicaLeg {
   std::size_t send(Production& production);
   std::size_t receive(Production& production, std::string& scratch);
   void finish(Production& production);
+  [[nodiscard]] std::uint64_t untaken() const;
 
   Replica& replica_;
   FedSession& session_;

@@ -116,7 +116,8 @@ void ReplicaThread::set_niceness(int value) {
 void ReplicaThread::wait() {
   if (moved_ >= bulk)
     return;
-  const bool idle = moved_ == 0 && turns_.empty();
+  // After a round with news more will come: sleeping would make production ring for each message.
+  const bool idle = moved_ == 0 && !heard_ && turns_.empty();
   if (idle && news_.go_to_sleep()) {
     pollfd watched{epoll_.get(), POLLIN, 0};
     const bool awaited = !restless_.empty() || pool_.cooling();
@@ -127,19 +128,20 @@ void ReplicaThread::wait() {
   const std::int64_t pause =
       std::clamp(round_took_ns_ * pause_share / 1'000'000, shortest_pause_ms, longest_pause_ms);
   // While a socket is full its next edge is worth waking for; commands always are.
-  pollfd watched{blocked_ ? epoll_.get() : news_.event_fd(), POLLIN, 0};
+  pollfd watched{blocked_ || loading_ ? epoll_.get() : news_.event_fd(), POLLIN, 0};
   ::poll(&watched, 1, static_cast<int>(pause));
 }
 
 void ReplicaThread::round() {
   moved_ = 0;
+  heard_ = false;
   pool_.tend(now_ms());
   hear_sockets();
   if (spill_)
     spill_->collect();
   commands_.run_all();
   hear_news();
-  if (const std::int64_t now = now_ms(); now >= next_sweep_ms_ || blocked_) {
+  if (const std::int64_t now = now_ms(); now >= next_sweep_ms_ || loading_) {
     if (now >= next_sweep_ms_)
       next_sweep_ms_ = now + sweep_ms;
     std::vector<FedSession*> restless;
@@ -152,6 +154,7 @@ void ReplicaThread::round() {
   std::vector<FedSession*> turns;
   turns.swap(turns_);
   blocked_ = false;
+  loading_ = false;
   for (FedSession* session : turns) {
     session->listed = false;
     turn(session);
@@ -192,6 +195,7 @@ void ReplicaThread::hear_sockets() {
 void ReplicaThread::hear_news() {
   for (stream::SessionStreams* streams = news_.take_all(); streams != nullptr;) {
     stream::SessionStreams* const next = stream::SessionStreams::News::taken(streams);
+    heard_ = true;
     auto* session = static_cast<FedSession*>(streams->reader);
     if (session == nullptr && !streams->reader_done)
       session = open(streams);
@@ -262,6 +266,8 @@ void ReplicaThread::settle(FedSession* session) {
     judge(*session, leg);
   if (session->blocked())
     blocked_ = true;
+  if (session->loading())
+    loading_ = true;
   if ((session->restless() || session->over()) && !session->listed_restless) {
     session->listed_restless = true;
     restless_.push_back(session);

@@ -118,7 +118,9 @@ class ReplicaThread {
   std::int64_t round_took_ns_ = 0;
   std::int64_t next_sweep_ms_ = 0;
   std::uint64_t ended_messages_ = 0;
-  bool blocked_ = false;
+  bool blocked_ = false;  // in this round: some socket is full
+  bool loading_ = false;  // in this round: some session waits for the disk
+  bool heard_ = false;    // in this round: production threads had news
   int niceness_ = 0;
 };
 

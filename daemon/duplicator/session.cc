@@ -92,12 +92,14 @@ void Session::pump(Side source, net::HotBuffers& buffers) {
   stream::StreamLog* const log = log_of(source);
   if (relay.finished())
     return;
+  // Asked before the append: what was appended while somebody wanted it must still be released.
+  const bool wanted = log != nullptr && !log->discarding();
   const Relay::Outcome outcome =
       relay.pump(from, to, buffers, log, from_client && port_.paced && log != nullptr);
   if (const std::uint64_t moved = relay.take_moved(); moved > 0) {
     PortCounters::add(from_client ? counters_.client_to_production : counters_.production_to_client,
                       moved);
-    if (streams_ != nullptr)
+    if (wanted)
       streams_->publish();
   }
   switch (outcome) {

@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/clock.h"
 #include "net/socket.h"
 
 namespace parikshan::duplicator {
@@ -89,10 +90,12 @@ void Worker::listen(Port* port, int fd) {
 
 void Worker::stop_listening(Port* port) {
   run_and_wait([this, port] {
-    std::erase_if(listeners_, [this, port](const std::unique_ptr<Listener>& listener) {
+    std::erase_if(listeners_, [this, port](std::unique_ptr<Listener>& listener) {
       if (listener->port != port)
         return false;
       arm(*listener, false);
+      listener->port = nullptr;
+      retired_.push_back(std::move(listener));  // an event of this batch may still name it
       return true;
     });
     for (Waiting& waiting : waiting_) {
@@ -163,8 +166,12 @@ void Worker::run() {
     for (Session* session : over_)
       close(session);
     over_.clear();
-    if (paused_.load(std::memory_order_relaxed) != 0 || !waiting_.empty())
+    retired_.clear();
+    if ((paused_.load(std::memory_order_relaxed) != 0 || !waiting_.empty()) &&
+        now_ms() >= next_try_ms_) {
+      next_try_ms_ = now_ms() + retry_ms;
       try_to_resume();
+    }
   }
 }
 
@@ -172,7 +179,8 @@ void Worker::dispatch(std::uint64_t word, std::uint32_t events) {
   void* pointer = reinterpret_cast<void*>(word & ~std::uint64_t{3});  // NOLINT: epoll_data
   switch (static_cast<Tag>(word & 3)) {
     case listening:
-      accept_from(*static_cast<Listener*>(pointer));
+      if (auto* listener = static_cast<Listener*>(pointer); listener->port != nullptr)
+        accept_from(*listener);
       break;
     case mailbox:
       resume_->drain();
@@ -277,7 +285,7 @@ void Worker::adopt(Port* port, Fd client) {
 /// to wait, as it would on a direct connection.
 bool Worker::connect(Port* port, Fd& client) {
   PortCounters& counters = port->counters[index_];
-  Result<Fd> production = net::start_connect(port->production);
+  Result<Fd> production = net::start_connect(port->production, context_.descriptor_limit);
   if (!production) {
     if (out_of_something(production.error().errnum)) {
       pause_accepting(production.error().errnum);
@@ -288,10 +296,6 @@ bool Worker::connect(Port* port, Fd& client) {
     PortCounters::add(counters.connect_failures, 1);
     refuse(port, std::move(client));
     return true;
-  }
-  if (static_cast<std::uint64_t>(production->get()) >= context_.descriptor_limit) {
-    pause_accepting(EMFILE);
-    return false;
   }
   auto* session = new Session(*port, counters, std::move(client), std::move(production.value()));
   epoll_event wanted{};

@@ -98,7 +98,9 @@ class Worker {
   // The worker's own.
   net::HotBuffers buffers_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<Listener>> retired_;  // until the batch of events is through
   std::vector<Waiting> waiting_;
+  std::int64_t next_try_ms_ = 0;
   Session* sessions_ = nullptr;
   std::vector<Session*> again_;
   std::vector<Session*> over_;

@@ -57,10 +57,12 @@ Result<Fd> listen_on(const Address& address) {
   return fd;
 }
 
-Result<Fd> start_connect(const Address& address) {
+Result<Fd> start_connect(const Address& address, std::uint64_t descriptors_below) {
   Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd)
     return errno_error(fmt::format("make a socket to {}", address.text()));
+  if (static_cast<std::uint64_t>(fd.get()) >= descriptors_below)
+    return Error{fmt::format("make a socket to {}", address.text()), EMFILE};
   tune_stream(fd.get(), address);
   if (::connect(fd.get(), address.data(), address.size()) != 0 && errno != EINPROGRESS)
     return errno_error(fmt::format("connect to {}", address.text()));

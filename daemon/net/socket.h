@@ -13,7 +13,9 @@ Result<Fd> listen_on(const Address& address);
 
 /// Starts a non-blocking connect; the socket is writable when it is decided, connect_error() says
 /// how. Errors: no descriptor (EMFILE, ENFILE), or refused at once (unix sockets).
-Result<Fd> start_connect(const Address& address);
+/// A socket whose number is `descriptors_below` or more is given up with EMFILE before anybody is
+/// dialled: numbers are given out from the lowest, so they tell how many are left.
+Result<Fd> start_connect(const Address& address, std::uint64_t descriptors_below = UINT64_MAX);
 
 /// What became of a connect: 0, or the errno.
 int connect_error(int fd);

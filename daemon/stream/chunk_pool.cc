@@ -264,7 +264,7 @@ void ChunkPool::tend(std::int64_t now_ms) {
     return;
   if (next_cooling_ms_ != 0) {
     // Half of the surplus each time: a load that pauses for a moment finds most of it again.
-    const std::uint32_t surplus = warm_low_ > least_warm ? warm_low_ - least_warm : 0;
+    const std::uint32_t surplus = warm_low_ > ahead ? warm_low_ - ahead : 0;
     for (std::uint32_t i = 0; i < (surplus + 1) / 2; ++i) {
       const std::uint32_t block = warm_.pop(links);
       if (block == none)

@@ -93,6 +93,8 @@ struct Spill::Thread {
       if (const int problem = open_file(); problem != 0)
         return problem;
     }
+    if (job.kind == Job::Kind::shrink)  // jobs run in order: no later write is hurt
+      return ::ftruncate(file.get(), 0) == 0 ? 0 : errno;
     std::byte* bytes = pool->data(job.chunk);
     for (std::size_t moved = 0; moved < job.length;) {
       const auto at = static_cast<off_t>(job.slot + moved);
@@ -167,6 +169,8 @@ Spill::Job* Spill::start_write(ChunkId chunk, std::uint32_t length, std::uint64_
     slot = free.back();
     free.pop_back();
   } else {
+    if (file_end_ + room > quota_)
+      return nullptr;  // free slots of the other size do not help
     file_end_ += room;
   }
   used_ += room;
@@ -191,6 +195,7 @@ void Spill::free_slot(std::uint64_t slot, std::size_t length) {
     free_small_.clear();
     free_large_.clear();
     file_end_ = 0;
+    submit(new Job{Job::Kind::shrink, no_chunk, 0, 0, 0, nullptr, 0});
   }
 }
 
@@ -208,6 +213,8 @@ void Spill::collect() {
   }
   for (Job* pointer : done) {
     const std::unique_ptr<Job> job(pointer);
+    if (job->kind == Job::Kind::shrink)
+      continue;
     const bool is_write = job->kind == Job::Kind::write;
     if (is_write)
       refused_errnum_ = job->errnum;

@@ -24,7 +24,7 @@ class Spill {
  public:
   /// One move of a chunk's bytes. While it is under way it owns the chunk, and the slot as well.
   struct Job {
-    enum class Kind : std::uint8_t { write, read };
+    enum class Kind : std::uint8_t { write, read, shrink };
     Kind kind = Kind::write;
     ChunkId chunk = no_chunk;
     std::uint32_t length = 0;

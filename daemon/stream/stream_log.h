@@ -31,6 +31,8 @@ class StreamLog {
   void append(const std::byte* bytes, std::size_t length);
   void finish(End end) { ended_.store(end, std::memory_order_seq_cst); }
   [[nodiscard]] std::uint64_t written() const { return written_; }
+  /// Nobody wants what is appended.
+  [[nodiscard]] bool discarding() const { return discard_.load(std::memory_order_relaxed); }
 
   // --- the replica thread ------------------------------------------------------------------
   /// Bytes production moved in this direction: what a replica is due. Always at least end().

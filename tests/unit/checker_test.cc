@@ -284,20 +284,21 @@ TEST(Checker, AnUnfinishedLineIsWaitedForUntilAllIsIdle) {
   EXPECT_FALSE(answers.checker().diverged());
 }
 
-TEST(Checker, WithMasksWhatCannotBeKeptIsNotCompared) {
+TEST(Checker, WithMasksASessionThatCannotBeKeptIsComparedNoFurther) {
   Answers answers({"^Date: .*$"});
   std::string text;
-  for (int i = 0; i < 5000; ++i)
+  for (int i = 0; i < 20'000; ++i)
     text += "line " + std::to_string(i) + "\n";
   std::string other = text;
-  other[100] = '#';  // in what is shed
+  other[100] = '#';  // would be seen, if it were compared
   answers.production(text);
+  answers.shed(text.size());
+  EXPECT_FALSE(answers.checker().closed());
   answers.shed(0);
-  answers.replica(other);
+  EXPECT_TRUE(answers.checker().closed());
+  answers.replica(other.substr(0, 1000));
   EXPECT_FALSE(answers.checker().diverged());
-  EXPECT_EQ(answers.checker().skipped(), text.size() / block * block);
-  EXPECT_EQ(answers.checker().compared(), text.size() % block);
-  EXPECT_EQ(answers.checker().position(), text.size());
+  EXPECT_EQ(answers.checker().compared(), 0U);
 }
 
 TEST(Checker, LongLinesAreNotWaitedForForEver) {

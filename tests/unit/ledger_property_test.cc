@@ -267,7 +267,11 @@ class Drive {
       EXPECT_EQ(a.produced, produced_);
       EXPECT_EQ(a.produced, a.compared + a.uncompared + a.awaited);
       EXPECT_EQ(a.delivered, leg.cursor());
-      EXPECT_GE(a.delivered, servers_[i]->received);
+      // Of a leg that was cut off, only what its replica's kernel had acknowledged counts; a little
+      // more may have arrived.
+      if (!leg.is_lost()) {
+        EXPECT_GE(a.delivered, servers_[i]->received);
+      }
       EXPECT_LE(a.answered, servers_[i]->said);
       EXPECT_LE(a.compared, a.answered);
       EXPECT_LE(leg.checker().position(), produced_);
