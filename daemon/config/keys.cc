@@ -35,7 +35,7 @@ constexpr std::array key_table{
     Key{.section = "instance",
         .name = "drain_timeout",
         .type = Type::duration,
-        .default_text = "\"5s\"",
+        .default_text = "\"500ms\"",
         .description = "How long open sessions may go on after a stop was asked for."},
 
     Key{.section = "duplicate",

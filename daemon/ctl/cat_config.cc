@@ -9,7 +9,10 @@ Answer run_cat_config(const CommandLine& line) {
   const std::string name = name_of(line);
   if (name.empty())
     return usage("cat-config needs the NAME of a policy");
-  const policy::Loaded loaded = policy::load_name(name, policy_roots(line));
+  // A foreground instance's policy is a file of its own.
+  const bool is_file = name.find('/') != std::string::npos || name.ends_with(".toml");
+  const policy::Loaded loaded =
+      is_file ? policy::load_file(name) : policy::load_name(name, policy_roots(line));
   if (!loaded.policy) {
     std::string errors = config::format_diagnostics(loaded.diagnostics);
     while (errors.ends_with('\n'))

@@ -54,7 +54,10 @@ std::string finding(const LedgerEntry& entry) {
                         entry.first_divergent, entry.divergent_why);
   // Without a mismatch, what was compared is what is known to be the same.
   if (!entry.has_first_divergent)
-    text += fmt::format("{}identical up to byte {}", text.empty() ? "" : "; ", entry.compared);
+    text +=
+        (text.empty() ? "" : "; ") + (entry.compared == 0 && entry.produced > 0
+                                          ? std::string("nothing compared yet")
+                                          : fmt::format("identical up to byte {}", entry.compared));
   return text;
 }
 

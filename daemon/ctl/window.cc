@@ -85,7 +85,7 @@ Answer run_plan(const CommandLine& line) {
 
 std::string render_windows(const std::vector<WindowSnapshot>& windows) {
   if (windows.empty())
-    return "No replica, so no debug window.\n";
+    return "No attached replica, so no debug window ('parikshanctl status' shows why).\n";
   Table table({{"REPLICA"},
                {"PORT"},
                {"ARRIVAL", true},

@@ -43,6 +43,7 @@ class FedSession {
   /// Both sides are done with it.
   [[nodiscard]] bool over() const;
   [[nodiscard]] std::uint64_t resident() const { return input_.resident() + output_.resident(); }
+  [[nodiscard]] std::uint64_t input_resident() const { return input_.resident(); }
   [[nodiscard]] std::uint64_t on_disk() const { return input_.on_disk(); }
   [[nodiscard]] stream::SessionStreams& streams() { return *streams_; }
   [[nodiscard]] std::forward_list<ReplicaLeg>& legs() { return legs_; }

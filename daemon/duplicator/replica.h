@@ -63,6 +63,7 @@ struct Replica {
   const net::Address address;
   bool attached = true;
   std::string detached_why;
+  bool superseded = false;           ///< attached anew: the record that counts is another one
   std::uint64_t attached_epoch = 0;  ///< sessions opened under an earlier one are not copied to it
 
   SyncState state = SyncState::in_sync;

@@ -2,6 +2,8 @@
 // policy's conclusions are made of.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "duplicator/replica_thread.h"
 
 namespace parikshan::duplicator {
@@ -39,12 +41,25 @@ void ReplicaThread::judge(FedSession& session, ReplicaLeg& leg) {
 }
 
 void ReplicaThread::attach(Port& port, const net::Address& address) {
+  // What it was fed before is over and told by nobody any more: the state begins anew.
+  for (const auto& former : replicas_) {
+    if (!former->attached && &former->port == &port && former->address == address)
+      former->superseded = true;
+  }
+  forget_superseded();
   auto replica = std::make_unique<Replica>(port, address);
   replica->attached_epoch = context_.epoch.load() + 1;
   replicas_.push_back(std::move(replica));
   // The epoch first: a session that sees the port wanted must carry it.
   context_.epoch.fetch_add(1);
   port.replicas_wanting.fetch_add(1);
+}
+
+/// Records that open sessions still refer to stay until those end.
+void ReplicaThread::forget_superseded() {
+  std::erase_if(replicas_, [](const std::unique_ptr<Replica>& replica) {
+    return replica->superseded && replica->sessions_open == 0;
+  });
 }
 
 void ReplicaThread::detach(Replica& replica, const std::string& why) {
@@ -78,6 +93,25 @@ Account ReplicaThread::totals(const Replica& replica) const {
     }
   }
   return sum;
+}
+
+std::uint64_t ReplicaThread::room(const Replica& replica) const {
+  std::uint64_t sessions = 0;
+  std::uint64_t least = settings_.session_quota;
+  for (const FedSession* session : sessions_) {
+    for (const ReplicaLeg& leg : session->legs()) {
+      if (&leg.replica() != &replica || leg.phase() == ReplicaLeg::Phase::over)
+        continue;
+      ++sessions;
+      least = std::min(least, settings_.session_quota -
+                                  std::min(settings_.session_quota, session->input_resident()));
+    }
+  }
+  const std::uint64_t free = pool_.memory() - std::min(pool_.memory(), pool_.used());
+  const std::uint64_t of_sessions = least > free / std::max<std::uint64_t>(sessions, 1)
+                                        ? free
+                                        : least * std::max<std::uint64_t>(sessions, 1);
+  return of_sessions + (spill_ ? spill_->quota() - std::min(spill_->quota(), spill_->used()) : 0);
 }
 
 std::vector<SessionRecord> ReplicaThread::open_records(const Replica& replica,

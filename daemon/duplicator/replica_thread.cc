@@ -309,6 +309,7 @@ void ReplicaThread::close(FedSession* session) {
   session->streams().reader = nullptr;
   session->streams().reader_done = true;
   delete session;
+  forget_superseded();
 }
 
 }  // namespace parikshan::duplicator

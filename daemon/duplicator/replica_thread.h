@@ -57,6 +57,9 @@ class ReplicaThread {
   void change(divergence::Masks masks, ReplicaSettings settings);
   [[nodiscard]] const std::vector<std::unique_ptr<Replica>>& replicas() const { return replicas_; }
   [[nodiscard]] Account totals(const Replica& replica) const;
+  /// Bytes that its sessions can still fall behind before the first quota is used up, if all fall
+  /// behind alike.
+  [[nodiscard]] std::uint64_t room(const Replica& replica) const;
   /// Open sessions of the replica, `most` at most.
   [[nodiscard]] std::vector<SessionRecord> open_records(const Replica& replica,
                                                         std::size_t most) const;
@@ -90,6 +93,7 @@ class ReplicaThread {
   void judge(FedSession& session, ReplicaLeg& leg);
   void relieve();
   void close(FedSession* session);
+  void forget_superseded();
   [[nodiscard]] FedSession::Limits limits() const;
 
   stream::ChunkPool& pool_;

@@ -246,8 +246,10 @@ Result<void> Instance::change_to(const policy::Policy& policy) {
 
   replicas_->run_and_wait([&] {
     std::vector<duplicator::Replica*> unwanted;
-    for (const auto& replica : replicas_->replicas())
-      unwanted.push_back(replica.get());
+    for (const auto& replica : replicas_->replicas()) {
+      if (replica->attached)
+        unwanted.push_back(replica.get());
+    }
     for (const policy::Duplicate& duplicate : policy.duplicates) {
       duplicator::Port& port = *find_port(duplicate)->port;
       for (const net::Address& address : duplicate.replicas) {
@@ -374,7 +376,7 @@ Result<void> Instance::detach(std::string_view replica, std::string_view listen)
     }
   });
   if (detached == 0)
-    return Error{fmt::format("no attached replica has the address '{}'", replica), ENOENT};
+    return Error{fmt::format("no attached replica has the address '{}'", replica)};
   return {};
 }
 

@@ -78,6 +78,7 @@ class Instance {
   void retire(ListeningPort& port);
   [[nodiscard]] duplicator::ReplicaSettings replica_settings() const;
   [[nodiscard]] bool all_delivered();
+  void tell_changes(const InstanceSnapshot& now);
   [[nodiscard]] WindowSnapshot window_of(const duplicator::Replica& replica);
   [[nodiscard]] ReplicaSnapshot snapshot_of(const duplicator::Replica& replica) const;
 
@@ -95,6 +96,7 @@ class Instance {
   std::vector<std::unique_ptr<duplicator::Worker>> workers_;
 
   Meter arrival_, answers_;
+  std::map<std::string, std::string> said_;  ///< what the log was told last, by subject
   std::map<const duplicator::Replica*, Rates> rates_;
 };
 

@@ -15,6 +15,7 @@ void Meter::sample(std::uint64_t count, std::int64_t now_ms) {
     return;
   if (started_) {
     const double now = count >= last_ ? static_cast<double>(count - last_) / passed : 0;
+    latest_ = now;
     rate_ += (now - rate_) * (1 - std::exp(-passed / memory_seconds));
   }
   started_ = true;

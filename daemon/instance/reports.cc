@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "instance/instance.h"
 #include "window/hitting_time.h"
 
@@ -131,6 +132,8 @@ InstanceSnapshot Instance::status() {
   }
   replicas_->run_and_wait([&] {
     for (const auto& replica : replicas_->replicas()) {
+      if (replica->superseded)
+        continue;
       snapshot.replicas.push_back(snapshot_of(*replica));
       if (replica->state > snapshot.state) {
         snapshot.state = replica->state;
@@ -156,10 +159,14 @@ std::vector<LedgerEntry> Instance::ledger(std::size_t limit) {
   std::vector<LedgerEntry> entries;
   replicas_->run_and_wait([&] {
     for (const auto& replica : replicas_->replicas()) {
+      if (replica->superseded)
+        continue;
       for (const auto& record : replicas_->open_records(*replica, most - entries.size()))
         entries.push_back(entry_of(*replica, record));
     }
     for (const auto& replica : replicas_->replicas()) {
+      if (replica->superseded)
+        continue;
       const auto& records = replica->records;
       for (auto it = records.rbegin(); it != records.rend() && entries.size() < most; ++it)
         entries.push_back(entry_of(*replica, *it));
@@ -172,6 +179,8 @@ std::vector<DifferenceSnapshot> Instance::differences() {
   std::vector<DifferenceSnapshot> shown;
   replicas_->run_and_wait([&] {
     for (const auto& replica : replicas_->replicas()) {
+      if (replica->superseded)
+        continue;
       for (const duplicator::KeptDifference& kept : replica->differences) {
         const divergence::Difference& difference = kept.difference;
         shown.push_back({kept.session, kept.client, replica->port.listen.text(),
@@ -195,6 +204,8 @@ void Instance::tick(std::int64_t now_ms) {
   answers_.sample(answered, now_ms);
   replicas_->run_and_wait([&] {
     for (const auto& replica : replicas_->replicas()) {
+      if (replica->superseded)
+        continue;
       const duplicator::Account sum = replicas_->totals(*replica);
       Rates& rates = rates_[replica.get()];
       rates.arrival.sample(sum.due, now_ms);
@@ -202,6 +213,37 @@ void Instance::tick(std::int64_t now_ms) {
       rates.messages.sample(replicas_->messages(), now_ms);
     }
   });
+  tell_changes(status());
+}
+
+void Instance::tell_changes(const InstanceSnapshot& now) {
+  // Once a second at most, and a line for each change: whoever reads the log next morning is to
+  // find what happened, and when.
+  std::map<std::string, std::string> said;
+  for (const ReplicaSnapshot& replica : now.replicas) {
+    said[fmt::format("replica {} at {}", replica.address, replica.listen)] =
+        fmt::format("{}{}{}{}", to_string(replica.state), replica.reason.empty() ? "" : ": ",
+                    replica.reason, replica.attached ? "" : "; fed no more");
+  }
+  for (const PortSnapshot& port : now.ports) {
+    if (port.connect_failures > 0)
+      said[fmt::format("production {}", port.production)] =
+          fmt::format("could not be reached; clients of {} are reset", port.listen);
+  }
+  if (!now.buffer.spill_problem.empty())
+    said["spill"] = now.buffer.spill_problem;
+  if (!now.accepting)
+    said["accepting"] = "paused: " + now.not_accepting_why;
+  for (const auto& [what, how] : said) {
+    const auto before = said_.find(what);
+    if (before == said_.end() ? how != to_string(SyncState::in_sync) : before->second != how)
+      log::warning("{}: {}: {}", policy_.name, what, how);
+  }
+  for (const auto& [what, how] : said_) {
+    if (!said.contains(what))
+      log::notice("{}: {}: over", policy_.name, what);
+  }
+  said_ = std::move(said);
 }
 
 WindowSnapshot Instance::window_of(const duplicator::Replica& replica) {
@@ -211,15 +253,12 @@ WindowSnapshot Instance::window_of(const duplicator::Replica& replica) {
   window.replica = replica.address.text();
   window.listen = replica.port.listen.text();
   window.arrival = rates.arrival.rate();
-  window.drain = rates.drain.rate();
+  window.drain = rates.drain.latest();
   window.pending = sum.pending;
   const double messages = rates.messages.rate();
   window.message = messages > 0 ? std::max(1.0, arrival_.rate() / messages) : 0;
 
-  const stream::ChunkPool& pool = replicas_->pool();
-  window.room = pool.memory() - std::min(pool.memory(), pool.used());
-  if (const stream::Spill* spill = replicas_->spill(); spill != nullptr)
-    window.room += spill->quota() - std::min(spill->quota(), spill->used());
+  window.room = replicas_->room(replica);
 
   // What is pending for less than a pause of the replica thread is on its way, not waiting.
   const double on_its_way = window.arrival * 0.05 + 65536;
@@ -239,6 +278,8 @@ std::vector<WindowSnapshot> Instance::windows() {
   std::vector<WindowSnapshot> shown;
   replicas_->run_and_wait([&] {
     for (const auto& replica : replicas_->replicas()) {
+      if (replica->superseded)
+        continue;
       if (replica->attached)
         shown.push_back(window_of(*replica));
     }

@@ -32,7 +32,7 @@ TEST(Policy, HasDefaults) {
   const Policy& policy = *loaded.policy;
   EXPECT_EQ(policy.name, "p");
   EXPECT_EQ(policy.instance.workers, 1U);
-  EXPECT_EQ(policy.instance.drain_timeout, 5s);
+  EXPECT_EQ(policy.instance.drain_timeout, 500ms);
   ASSERT_EQ(policy.duplicates.size(), 1U);
   EXPECT_EQ(policy.duplicates[0].listen.text(), "127.0.0.1:1");
   EXPECT_EQ(policy.duplicates[0].production.text(), "127.0.0.1:2");
