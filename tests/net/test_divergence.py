@@ -235,3 +235,43 @@ def test_divergence_is_seen_while_the_session_goes_on(run):
     finally:
         gate.set()
         client.join(seconds(10))
+
+
+def test_a_transfer_that_the_client_breaks_off_is_no_divergence(server, start):
+    """Production's output then stops wherever the slow client had got to; the replica's, which
+    nobody slows down, is further along, and was not wrong."""
+    def download(end):
+        end.read(8)
+        end.send_stream(64 * MIB)
+    listen = free_address()
+    daemon = start([{"listen": listen, "production": server(download).address,
+                     "replicas": [server(download, name="replica").address]}])
+    client = Endpoint(listen.connect(seconds(5)))
+    assert client.send(b"request\n")
+    assert len(client.read(256 * KIB)) == 256 * KIB
+    eventually(lambda: daemon.replica()["answered"] > 256 * KIB, 10, "the replica is ahead")
+    client.reset()
+    eventually(lambda: daemon.replica()["sessions_open"] == 0, 10, "the session has ended")
+    assert daemon.status()["state"] == "in-sync", daemon.status()["reason"]
+
+
+def test_a_replica_that_is_attached_anew_begins_anew(server, start):
+    production, other = answers(b"right"), answers(b"wrong")
+    listen, replica = free_address(), server(other, name="replica")
+    daemon = start([{"listen": listen, "production": server(production).address,
+                     "replicas": [replica.address]}], replica={"on_divergence": "detach"})
+
+    def session():
+        client = Endpoint(listen.connect(seconds(5)))
+        assert client.send(b"request\n") and client.read(5) == b"right"
+        client.end()
+    session()
+    eventually(lambda: not daemon.replica()["attached"], 10, "the replica is detached")
+    assert daemon.status()["state"] == "diverged"
+    replica.script = production
+    daemon.reload()
+    eventually(lambda: daemon.replica()["attached"], 10, "the reload attached it again")
+    assert len(daemon.status()["replicas"]) == 1
+    session()
+    eventually(lambda: daemon.replica()["compared"] == 5, 10, "the answer was compared")
+    assert daemon.status()["state"] == "in-sync"

@@ -78,6 +78,22 @@ def test_message_costs_no_more_calls_than_in_a_plain_proxy(mode, folder, server,
     assert sum(got.values()) <= ALLOWED * sum(expected.values()) + CONSTANT, (got, expected)
 
 
+def test_a_replica_that_is_gone_costs_no_call_either(folder, server, cleanup):
+    """Refused: its legs are over at once, and nobody is to be told of what is appended."""
+    production = server(echo)
+    plain_listen, listen = free_address(), free_address()
+    plain = cleanup.enter_context(PlainProxy(folder, plain_listen, production.address))
+    daemon = cleanup.enter_context(Daemon(folder, [
+        {"listen": listen, "production": production.address, "replicas": [free_address()]}]))
+    expected = count(messages_traced(folder, plain, plain_listen).calls(""))
+    trace = messages_traced(folder, daemon, listen)
+    got = count(trace.calls("worker-"))
+    assert sum(got.values()) >= 4 * MESSAGES, f"too few to be true: {got}"
+    assert sum(got.values()) <= ALLOWED * sum(expected.values()) + CONSTANT, (got, expected)
+    rounds = len(trace.calls("replica"))
+    assert rounds < MESSAGES, f"the replica thread made {rounds} calls with nothing to do"
+
+
 def test_production_thread_never_touches_a_disk_or_waits_for_a_thread(folder, server, start):
     """With a replica that lags into the spill, which is when there is most to be tempted by."""
     production = server(echo)
