@@ -21,7 +21,7 @@
 
 namespace parikshan::control {
 
-inline constexpr std::chrono::seconds patience{10};
+inline constexpr std::chrono::seconds patience{60};  // ends a hang; sanitizers are slow
 inline constexpr std::string_view status_call = R"({"method":"io.parikshan.Status"})";
 
 inline std::string message(std::string_view text) {
