@@ -209,7 +209,7 @@ STEPS = {
     "window": lambda log: one(run([BUILD / "release/tests/bench/window-simulation", "--check"],
                                   log, 180)),
     "net": lambda log: pytest(BUILD / "release", log, 1200),
-    "demo": lambda log: one(run(["tests/demo"], log, 300)),
+    "demo": lambda log: one(run(["tests/demo"], log, 420)),
     "bench": lambda log: one(run(["tests/bench/proxy", "--quick", "--build", BUILD / "release"],
                                  log, 600)),
     "asan": sanitized("asan", "address,undefined"),
