@@ -56,7 +56,7 @@ std::size_t FedSession::turn(const Limits& limits, std::int64_t now_ms, std::str
       restless_ = true;
   }
   release();
-  if (!input_.fit(limits.input))
+  if (!input_.fit(limits.input) && input_.resident() > limits.quota)
     cut_slowest(input_.disk_problem().empty()
                     ? "the session's quotas of memory and spill are used up"
                     : input_.disk_problem());

@@ -26,7 +26,8 @@ class FedSession {
                std::uint64_t descriptor_limit);
 
   struct Limits {
-    std::uint64_t input = 0;   ///< bytes of memory for the clients' bytes of one session
+    std::uint64_t quota = 0;   ///< bytes of memory for the clients' bytes of one session
+    std::uint64_t input = 0;   ///< of those, what stays when there is a disk; the quota or less
     std::uint64_t output = 0;  ///< bytes of production's answers that are kept to be compared
   };
   /// Takes in what is new, feeds and compares. The number of bytes moved.

@@ -239,7 +239,8 @@ void ReplicaThread::list(FedSession* session) {
 
 FedSession::Limits ReplicaThread::limits() const {
   FedSession::Limits limits;
-  limits.input = settings_.session_quota;
+  limits.quota = settings_.session_quota;
+  limits.input = limits.quota;
   limits.output = std::min(output_kept, settings_.session_quota);
   // When the instance's memory runs short, sessions go to disk earlier and answers to hashes: what
   // is free must last until the disk has taken what it is given.

@@ -89,7 +89,7 @@ class FedSessionTest : public testing::Test {
   SessionStreams* streams_;
   std::optional<Replica> replica_;
   std::optional<FedSession> session_;
-  FedSession::Limits limits_{1 << 20, 1 << 20};
+  FedSession::Limits limits_{1 << 20, 1 << 20, 1 << 20};
   std::string scratch_;
   std::int64_t now_ms_ = 1;
   bool closed_ = false;

@@ -118,7 +118,7 @@ class Drive {
       const std::string directory = random_() % 4 == 0 ? "/dev/null/refuses" : folder_.path();
       spill_ = stream::make_spill(directory, random_() % 4 * (256 << 10), *pool_);
     }
-    limits_.input = (1 + random_() % 8) * (32 << 10);
+    limits_.quota = limits_.input = (1 + random_() % 8) * (32 << 10);
     limits_.output = random_() % 2 * (64 << 10);
     ahead_ = random_() % 2 * 80'000;
     epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
