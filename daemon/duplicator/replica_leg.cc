@@ -38,11 +38,6 @@ void ReplicaLeg::connect(int epoll_fd, std::uint64_t descriptor_limit) {
     lose(fd.error().text(), lacked_descriptor_);
     return;
   }
-  if (static_cast<std::uint64_t>(fd->get()) >= descriptor_limit) {
-    lacked_descriptor_ = true;
-    lose("no descriptor is left for replicas", true);
-    return;
-  }
   leg_.fd = std::move(fd.value());
   epoll_event wanted{};
   wanted.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
@@ -214,6 +209,8 @@ void ReplicaLeg::finish(Production& production) {
   if (!read_end_ && !(broken && all_heard) && production.now_ms - quiet_since_ms_ < patience)
     return;
   checker_.step(production.output, production.output_complete(), true);
+  if (!all_heard && !read_end_)
+    checker_.replica_left("the replica did not answer within an hour of the session's end");
   checker_.close();
   phase_ = Phase::over;
   // After an end in order the replica is to see the end of its input, as production did.

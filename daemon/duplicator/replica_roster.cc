@@ -57,8 +57,11 @@ void ReplicaThread::attach(Port& port, const net::Address& address) {
 
 /// Records that open sessions still refer to stay until those end.
 void ReplicaThread::forget_superseded() {
-  std::erase_if(replicas_, [](const std::unique_ptr<Replica>& replica) {
-    return replica->superseded && replica->sessions_open == 0;
+  std::erase_if(replicas_, [this](const std::unique_ptr<Replica>& replica) {
+    if (!replica->superseded || replica->sessions_open > 0)
+      return false;
+    std::erase_if(to_detach_, [&replica](const auto& due) { return due.first == replica.get(); });
+    return true;
   });
 }
 

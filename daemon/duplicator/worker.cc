@@ -275,7 +275,6 @@ void Worker::accept_from(Listener& listener) {
 }
 
 void Worker::adopt(Port* port, Fd client) {
-  net::tune_stream(client.get(), port->listen);
   if (connect(port, client))
     return;
   waiting_.push_back({port, std::move(client)});
@@ -297,6 +296,7 @@ bool Worker::connect(Port* port, Fd& client) {
     refuse(port, std::move(client));
     return true;
   }
+  net::tune_stream(client.get(), port->listen);
   auto* session = new Session(*port, counters, std::move(client), std::move(production.value()));
   epoll_event wanted{};
   wanted.events = leg_events;
